@@ -1,0 +1,1 @@
+//! What to change: judges declared catalogs, estimates index sizes.

@@ -1,0 +1,1 @@
+//! A schema, an index catalog, a workload and a data generator that belong together.

@@ -1,0 +1,1 @@
+//! Findings about a snapshot, one file a check.

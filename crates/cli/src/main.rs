@@ -1,0 +1,3 @@
+//! The `pgtailor` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Disposable local PostgreSQL servers: find, start, stop, sweep.

@@ -1,0 +1,109 @@
+//! What the database did: counters of the `pg_stat_*` views. (The planner's numbers are *statistics*; these are *activity*.)
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::name::Oid;
+use crate::unit::{Bytes, Milliseconds, Rows};
+
+/// Counters since `since`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Activity {
+    /// When the database's counters began (`pg_stat_database.stats_reset`, else the server's start).
+    pub since: Option<Timestamp>,
+    /// By table.
+    pub tables: BTreeMap<Oid, TableActivity>,
+    /// By index.
+    pub indexes: BTreeMap<Oid, IndexActivity>,
+    /// Statements, when the server records them.
+    pub statements: Statements,
+}
+
+/// One row of `pg_stat_all_tables`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableActivity {
+    /// Sequential scans begun.
+    pub sequential_scans: u64,
+    /// Live rows fetched by them.
+    pub sequential_rows: Rows,
+    /// Index scans begun.
+    pub index_scans: u64,
+    /// Live rows fetched by them.
+    pub index_rows: Rows,
+    /// Estimated live rows.
+    pub live_rows: Rows,
+    /// Estimated dead rows.
+    pub dead_rows: Rows,
+    /// Rows inserted.
+    pub inserted: u64,
+    /// Rows updated, HOT updates included.
+    pub updated: u64,
+    /// Rows updated without a new index entry.
+    pub hot_updated: u64,
+    /// Rows deleted.
+    pub deleted: u64,
+    /// Rows changed since the last analyze.
+    pub modified_since_analyze: Rows,
+    /// The later of the last manual and automatic vacuum.
+    pub last_vacuum: Option<Timestamp>,
+    /// The later of the last manual and automatic analyze.
+    pub last_analyze: Option<Timestamp>,
+}
+
+/// One row of `pg_stat_all_indexes`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexActivity {
+    /// Index scans begun.
+    pub scans: u64,
+    /// Index entries returned.
+    pub entries_read: u64,
+    /// Live rows fetched by simple index scans.
+    pub rows_fetched: Rows,
+}
+
+/// What `pg_stat_statements` says, or why it says nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Statements {
+    /// Recorded.
+    Recorded {
+        /// This database's statements by total time, longest first; utility statements are left out.
+        statements: Vec<StatementActivity>,
+        /// How many entries the extension had to forget for want of room; `None` when this version does not say.
+        evicted: Option<u64>,
+        /// When recording began; `None` when this version does not say.
+        since: Option<Timestamp>,
+    },
+    /// Not recorded, or not readable.
+    Unavailable {
+        /// Why, as a sentence without a period.
+        reason: String,
+        /// The one thing to do.
+        remedy: String,
+    },
+}
+
+/// One normalized statement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatementActivity {
+    /// The server's `queryid`.
+    pub query_id: i64,
+    /// The text with constants replaced by `$n`; never literals.
+    pub text: String,
+    /// Executions.
+    pub calls: u64,
+    /// Total execution time.
+    pub total_time: Milliseconds,
+    /// Rows returned or affected.
+    pub rows: Rows,
+    /// Shared blocks read from the cache and from outside it, as bytes.
+    pub blocks_accessed: Bytes,
+}
+
+impl Default for Statements {
+    fn default() -> Self {
+        Self::Unavailable { reason: "not captured".to_owned(), remedy: "capture again".to_owned() }
+    }
+}

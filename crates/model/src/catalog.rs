@@ -1,0 +1,194 @@
+//! What the database consists of: tables, columns, indexes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::index::IndexDefinition;
+use crate::name::{Oid, QualifiedName};
+use crate::unit::{Bytes, Pages, Rows};
+
+/// The tables of one database with their indexes; system schemas, temporary tables and extensions' own tables are not in it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Sorted by schema and name.
+    pub tables: Vec<Table>,
+    /// Every name taken by a relation (table, index, view, sequence …), by schema: what a new index may not be called.
+    pub relation_names: BTreeMap<String, Vec<String>>,
+    /// Operator classes by access method and name, with whether it is the default of its type.
+    pub operator_classes: Vec<OperatorClass>,
+}
+
+/// A table or materialized view.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// Its `pg_class` row.
+    pub oid: Oid,
+    /// Schema and name.
+    pub name: QualifiedName,
+    /// What kind of relation.
+    pub kind: TableKind,
+    /// Whether its changes are written to the log.
+    pub persistence: Persistence,
+    /// The role that owns it.
+    pub owner: String,
+    /// Whether the current role may act as the owner, as `CREATE INDEX` demands.
+    pub ours: bool,
+    /// The planner's row estimate (`reltuples`); `None` when the table was never vacuumed or analyzed.
+    pub estimated_rows: Option<Rows>,
+    /// The planner's page count (`relpages`).
+    pub pages: Pages,
+    /// Size of the main fork now; `None` where it could not be read.
+    pub size: Option<Bytes>,
+    /// The partitioned table that it is a partition of.
+    pub partition_of: Option<Oid>,
+    /// By attribute number, dropped columns left out.
+    pub columns: Vec<Column>,
+    /// Sorted by name.
+    pub indexes: Vec<Index>,
+}
+
+/// The relations that can have indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TableKind {
+    /// An ordinary table (`relkind` r).
+    Table,
+    /// A partitioned table (`p`).
+    Partitioned,
+    /// A materialized view (`m`).
+    MaterializedView,
+}
+
+/// `relpersistence`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Persistence {
+    /// Logged.
+    Permanent,
+    /// Emptied by a crash.
+    Unlogged,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// `attnum`, from 1.
+    pub number: i16,
+    /// Its name, unquoted.
+    pub name: String,
+    /// The type, as `format_type` writes it.
+    pub type_name: String,
+    /// Whether null is refused.
+    pub not_null: bool,
+    /// What the planner knows of its values, without any value; `None` when never analyzed or not readable by this role.
+    pub statistics: Option<ColumnStatistics>,
+}
+
+/// The part of `pg_stats` that holds no values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnStatistics {
+    /// Fraction of nulls, 0 to 1.
+    pub null_fraction: f64,
+    /// Mean width of a value that is not null, in bytes.
+    pub average_width: u32,
+    /// Number of distinct values that are not null; negative encodings of `pg_stats.n_distinct` are resolved against the row estimate.
+    pub distinct: f64,
+}
+
+/// An index that exists.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Index {
+    /// Its `pg_class` row.
+    pub oid: Oid,
+    /// Its name, unquoted; the schema is its table's.
+    pub name: String,
+    /// What it is; `None` when an expression or predicate could not be read (someone holds a lock on the table).
+    pub definition: Option<IndexDefinition>,
+    /// `indisvalid`: queries may use it.
+    pub valid: bool,
+    /// `indisready`: writes maintain it.
+    pub ready: bool,
+    /// `indislive`: not being dropped.
+    pub live: bool,
+    /// The constraint that it implements.
+    pub constraint: Option<Constraint>,
+    /// `indisreplident`.
+    pub replica_identity: bool,
+    /// `indisclustered`.
+    pub clustered: bool,
+    /// Size now; `None` where it could not be read.
+    pub size: Option<Bytes>,
+}
+
+/// A constraint behind an index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Constraint {
+    /// Its name, unquoted.
+    pub name: String,
+    /// Its kind.
+    pub kind: ConstraintKind,
+}
+
+/// Constraints that are made of indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConstraintKind {
+    /// `PRIMARY KEY`
+    PrimaryKey,
+    /// `UNIQUE`
+    Unique,
+    /// `EXCLUDE`
+    Exclusion,
+}
+
+/// An operator class.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OperatorClass {
+    /// The access method's name.
+    pub method: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is the default of some type.
+    pub is_default: bool,
+}
+
+impl Catalog {
+    /// The table of this name.
+    pub fn table(&self, name: &QualifiedName) -> Option<&Table> {
+        self.tables.binary_search_by(|table| table.name.cmp(name)).ok().map(|position| &self.tables[position])
+    }
+
+    /// The table of this identifier.
+    pub fn table_by_oid(&self, oid: Oid) -> Option<&Table> {
+        self.tables.iter().find(|table| table.oid == oid)
+    }
+
+    /// Whether `schema` holds a relation of any kind called `name`.
+    pub fn has_relation(&self, schema: &str, name: &str) -> bool {
+        self.relation_names.get(schema).is_some_and(|names| names.iter().any(|taken| taken == name))
+    }
+
+    /// All indexes with their tables, in order.
+    pub fn indexes(&self) -> impl Iterator<Item = (&Table, &Index)> {
+        self.tables.iter().flat_map(|table| table.indexes.iter().map(move |index| (table, index)))
+    }
+}
+
+impl Table {
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl ConstraintKind {
+    /// As SQL: `PRIMARY KEY`, `UNIQUE`, `EXCLUDE`.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::PrimaryKey => "PRIMARY KEY",
+            Self::Unique => "UNIQUE",
+            Self::Exclusion => "EXCLUDE",
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The nouns of pgtailor: snapshots, definitions, changes, rollouts, ledger entries, and units.
+//!
+//! Everyone's vocabulary. This crate depends on nothing of ours, does no I/O, reads no clock and takes no decision: nouns live
+//! here, verbs elsewhere. Start with [`snapshot::Snapshot`] (what is known about a database), then [`index::IndexDefinition`] (what two
+//! indexes must agree on to be the same) and [`rollout::Rollout`] (what will be done).
+
+pub mod activity;
+pub mod catalog;
+pub mod change;
+pub mod declared;
+pub mod finding;
+pub mod index;
+pub mod ledger;
+pub mod name;
+pub mod quantity;
+pub mod rollout;
+pub mod snapshot;
+pub mod unit;
+pub mod workload;

@@ -1,0 +1,1 @@
+//! The use cases of pgtailor, and the library's face.

@@ -1,0 +1,1 @@
+//! The only crate that opens a connection to a database.

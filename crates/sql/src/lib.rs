@@ -1,0 +1,1 @@
+//! SQL text to shapes: what an index could serve in a statement.
