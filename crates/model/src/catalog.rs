@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::index::IndexDefinition;
-use crate::name::{Oid, QualifiedName};
+use crate::name::{Oid, QualifiedName, quote_identifier};
 use crate::unit::{Bytes, Pages, Rows};
 
 /// The tables of one database with their indexes; system schemas, temporary tables and extensions' own tables are not in it.
@@ -147,7 +147,9 @@ pub enum ConstraintKind {
 pub struct OperatorClass {
     /// The access method's name.
     pub method: String,
-    /// Its name.
+    /// Its schema, unquoted.
+    pub schema: String,
+    /// Its name, unquoted.
     pub name: String,
     /// Whether it is the default of some type.
     pub is_default: bool,
@@ -172,6 +174,17 @@ impl Catalog {
     /// All indexes with their tables, in order.
     pub fn indexes(&self) -> impl Iterator<Item = (&Table, &Index)> {
         self.tables.iter().flat_map(|table| table.indexes.iter().map(move |index| (table, index)))
+    }
+}
+
+impl OperatorClass {
+    /// As a definition names it: quoted, with its schema unless that is `pg_catalog`.
+    pub fn sql(&self) -> String {
+        if self.schema == "pg_catalog" {
+            quote_identifier(&self.name)
+        } else {
+            QualifiedName::new(&self.schema, &self.name).sql()
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub struct IndexDefinition {
 pub struct IndexKey {
     /// What is indexed.
     pub part: KeyPart,
-    /// The operator class, `None` for the default one of the type.
+    /// The operator class as SQL (quoted, with its schema unless that is `pg_catalog`), `None` for the default one of the type.
     pub operator_class: Option<String>,
     /// Parameters of the operator class, as `name=value`, in the server's order.
     pub operator_class_options: Vec<String>,
@@ -138,7 +138,7 @@ impl IndexKey {
             let _ = write!(sql, " COLLATE {}", collation.sql());
         }
         if let Some(class) = &self.operator_class {
-            let _ = write!(sql, " {}", quote_identifier(class));
+            let _ = write!(sql, " {class}");
             if !self.operator_class_options.is_empty() {
                 let _ = write!(sql, " ({})", self.operator_class_options.join(", "));
             }

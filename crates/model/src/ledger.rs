@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
+use crate::index::IndexDefinition;
 use crate::name::Oid;
 
 /// One change in the ledger.
@@ -28,6 +29,8 @@ pub struct Entry {
     pub indexes_before: Vec<Oid>,
     /// The index that it made, once seen.
     pub index_oid: Option<Oid>,
+    /// What it made, as the catalog shows it: what a later undo must find again.
+    pub built: Option<IndexDefinition>,
     /// Where it stands.
     pub state: State,
     /// Since when.
