@@ -1,0 +1,204 @@
+//! A disposable server, from start to end.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fmt, io};
+
+use rustix::process::Signal;
+
+use crate::account::{Account, account_for_server};
+use crate::binaries::{Server, ServerVersion, choose_server};
+use crate::cluster::{self, SOCKET_PORT, SUPERUSER};
+use crate::error::LabError;
+use crate::home::Home;
+use crate::options::{LabOptions, Listen};
+use crate::postmaster::{self, Postmaster};
+use crate::process::cpu_time_of_family;
+use crate::sweep::sweep;
+
+/// A private PostgreSQL server that is gone when its owner is.
+///
+/// Dropping it stops the server at once (immediate shutdown: nothing in it is kept) and removes its folder. The same happens when the
+/// owning process ends in any other way.
+pub struct Lab {
+    // Before `home`, so that the server is gone when the folder is removed.
+    postmaster: Option<Postmaster>,
+    home: Home,
+    server: Server,
+    options: LabOptions,
+    account: Option<Account>,
+    password: String,
+}
+
+/// How a restart stops the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Sessions are ended, all is written out.
+    Fast,
+    /// As in a crash: the next start recovers from the log. With [`crate::Durability::Off`] the last commits may be lost.
+    Immediate,
+}
+
+impl Lab {
+    /// Starts a lab and waits until it accepts connections; sweeps first what killed owners left behind.
+    ///
+    /// The first start with a server takes one to two seconds, nearly all of it `initdb`; later ones copy what that made. As root, the server runs as user `postgres`, else `nobody`.
+    pub fn start(options: &LabOptions) -> Result<Self, LabError> {
+        cluster::check_settings(options)?;
+        let server = choose_server(&options.binaries)?;
+        let account = account_for_server()?;
+        // Leftovers that cannot be removed are in nobody's way; `sweep` tells who asks.
+        let _ = sweep();
+        let mut home = Home::make(account.as_ref())?;
+        if options.listen == Listen::Socket {
+            check_socket_path(home.folder())?;
+        }
+        let password = cluster::make(&mut home, &server, account.as_ref())?;
+        let postmaster = postmaster::start(&mut home, &server, options, account.as_ref(), None)?;
+        Ok(Self { postmaster: Some(postmaster), home, server, options: options.clone(), account, password })
+    }
+
+    /// A connection URL for `database`, with the password; `postgres` always exists.
+    pub fn url(&self, database: &str) -> String {
+        let (user, password, database) = (self.user(), self.password(), percent_encoded(database));
+        let port = self.port();
+        match self.options.listen {
+            Listen::Loopback => format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}"),
+            Listen::Socket => format!("postgres:///{database}?host={}&port={port}&user={user}", percent_encoded(&self.host())),
+        }
+    }
+
+    /// What to connect to: `127.0.0.1`, or the folder of the socket.
+    pub fn host(&self) -> String {
+        match self.options.listen {
+            Listen::Loopback => "127.0.0.1".to_owned(),
+            Listen::Socket => self.home.folder().display().to_string(),
+        }
+    }
+
+    /// The port, on loopback or in the socket's name. A restart keeps it unless somebody takes it meanwhile.
+    pub fn port(&self) -> u16 {
+        self.postmaster.as_ref().map_or(SOCKET_PORT, Postmaster::port)
+    }
+
+    /// The superuser's name.
+    pub fn user(&self) -> &'static str {
+        SUPERUSER
+    }
+
+    /// The superuser's password: random, the same for all labs of a user and version, and asked for on loopback only.
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The lab's folder.
+    pub fn folder(&self) -> &Path {
+        self.home.folder()
+    }
+
+    /// The server's log.
+    pub fn log_file(&self) -> PathBuf {
+        self.home.log_file()
+    }
+
+    /// The server's version.
+    pub fn version(&self) -> &ServerVersion {
+        &self.server.version
+    }
+
+    /// The folder with the server's programs, where `psql` and `pg_dump` of the same version usually are, too.
+    pub fn binaries(&self) -> &Path {
+        &self.server.folder
+    }
+
+    /// The process number of the server's main process; `None` after a restart that failed.
+    pub fn postmaster_pid(&self) -> Option<u32> {
+        self.postmaster.as_ref().map(Postmaster::pid)
+    }
+
+    /// Processor time (user and system) that the server has used since its last start, all its processes together.
+    ///
+    /// Measured by the kernel in clock ticks, usually of 10 ms. Linux only; elsewhere [`io::ErrorKind::Unsupported`].
+    pub fn cpu_time(&self) -> io::Result<Duration> {
+        let pid = self.postmaster_pid().ok_or(io::ErrorKind::NotFound)?;
+        cpu_time_of_family(pid)
+    }
+
+    /// Stops the server as `shutdown` says, starts it again on the same data and waits until it accepts connections.
+    pub fn restart(&mut self, shutdown: Shutdown) -> Result<(), LabError> {
+        let port = self.port();
+        self.stop_server(match shutdown {
+            Shutdown::Fast => Signal::INT,
+            Shutdown::Immediate => Signal::QUIT,
+        })?;
+        self.postmaster =
+            Some(postmaster::start(&mut self.home, &self.server, &self.options, self.account.as_ref(), Some(port))?);
+        Ok(())
+    }
+
+    /// Stops the server and removes everything, as dropping does, but says what went wrong.
+    pub fn stop(mut self) -> Result<(), LabError> {
+        self.stop_server(Signal::QUIT)?;
+        self.home.remove()
+    }
+
+    fn stop_server(&mut self, signal: Signal) -> Result<(), LabError> {
+        if let Some(postmaster) = &mut self.postmaster {
+            postmaster.stop(signal)?;
+            self.postmaster = None;
+            self.home.tell_guardian(None);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // There is nobody to tell; the guardian and the next sweep try again.
+        let _ = self.stop_server(Signal::QUIT);
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for Lab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Lab");
+        fields.field("folder", &self.folder()).field("port", &self.port()).field("version", &self.server.version.text);
+        fields.finish_non_exhaustive()
+    }
+}
+
+/// `sun_path` has 108 bytes on Linux and 104 elsewhere, the closing zero included (unix(7)).
+fn check_socket_path(folder: &Path) -> Result<(), LabError> {
+    let limit = if cfg!(target_os = "linux") { 107 } else { 103 };
+    let path = folder.join(format!(".s.PGSQL.{SOCKET_PORT}"));
+    let length = path.as_os_str().len();
+    if length > limit { Err(LabError::SocketPathTooLong { path, length, limit }) } else { Ok(()) }
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_safe_in_a_url() {
+        assert_eq!(percent_encoded("we ird/ü"), "we%20ird%2F%C3%BC");
+        assert_eq!(percent_encoded("plain-name_1"), "plain-name_1");
+    }
+
+    #[test]
+    fn a_socket_path_that_the_system_would_cut_is_refused() {
+        assert!(check_socket_path(Path::new("/tmp/pgtailor-lab-1-00")).is_ok());
+        let long = format!("/tmp/{}", "x".repeat(100));
+        let error = check_socket_path(Path::new(&long)).expect_err("119 bytes");
+        assert!(error.to_string().contains("119 bytes") && error.to_string().contains("TMPDIR"), "{error}");
+    }
+}
