@@ -1,0 +1,74 @@
+//! What a check is, and all of them.
+
+use pgtailor_model::finding::Finding;
+use pgtailor_model::snapshot::{NotExamined, Snapshot};
+use pgtailor_model::workload::Workload;
+
+mod dead_rows;
+mod invalid_index;
+mod missing_index;
+mod missing_statistics;
+
+/// What checks look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Catalog, counters and settings.
+    pub snapshot: &'a Snapshot,
+    /// The statements of the same database, understood; empty when none were recorded.
+    pub workload: &'a Workload,
+}
+
+/// One kind of problem.
+pub trait Check: Sync {
+    /// The problem in kebab-case, so that "allow `invalid-index`" reads right; also the name of its file.
+    fn name(&self) -> &'static str;
+
+    /// Every occurrence of the problem.
+    fn find(&self, subject: &Subject<'_>) -> Vec<Finding>;
+
+    /// What could not be examined for it, and why.
+    fn not_examined(&self, _subject: &Subject<'_>) -> Vec<NotExamined> {
+        Vec::new()
+    }
+}
+
+/// Every check, in the order of the manual: what queries suffer from first, then what maintenance owes.
+pub static ALL: &[&dyn Check] =
+    &[&missing_index::MissingIndex, &invalid_index::InvalidIndex, &missing_statistics::MissingStatistics, &dead_rows::DeadRows];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    const HEADINGS: [&str; 5] = ["# What it finds", "# Why it matters", "# Example", "# Instead", "# When to ignore it"];
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test reads the sources of the checks, the checks read no files")]
+    fn every_file_is_a_listed_check_with_its_manual_page() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/check");
+        let mut files = BTreeSet::new();
+        for entry in fs::read_dir(folder).expect("the folder of checks") {
+            let path = entry.expect("an entry of the folder").path();
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("a plain file name").replace('_', "-");
+            let text = fs::read_to_string(&path).expect("a readable file");
+            for heading in HEADINGS {
+                assert!(text.contains(&format!("/// {heading}")), "{stem} lacks `{heading}`");
+            }
+            files.insert(stem);
+        }
+        let names: BTreeSet<String> = ALL.iter().map(|check| check.name().to_owned()).collect();
+        assert_eq!(names, files);
+        assert_eq!(names.len(), ALL.len(), "two checks share a name");
+    }
+
+    #[test]
+    fn names_are_kebab_case() {
+        for check in ALL {
+            assert!(check.name().chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", check.name());
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Small snapshots for tests.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use pgtailor_model::activity::{Activity, Statements, TableActivity};
+use pgtailor_model::catalog::{Catalog, Column, ColumnStatistics, Index, Persistence, Table, TableKind};
+use pgtailor_model::index::IndexDefinition;
+use pgtailor_model::name::{Oid, QualifiedName};
+use pgtailor_model::snapshot::{Capabilities, SNAPSHOT_VERSION, Server, Setting, Snapshot};
+use pgtailor_model::unit::{Milliseconds, Pages, Rows};
+use pgtailor_model::workload::{Query, Shape, Workload};
+
+/// A snapshot in the making.
+pub(crate) struct Fixture {
+    snapshot: Snapshot,
+}
+
+impl Fixture {
+    /// An empty database.
+    pub(crate) fn new() -> Self {
+        let snapshot = Snapshot {
+            snapshot_version: SNAPSHOT_VERSION,
+            captured_at: Timestamp::UNIX_EPOCH,
+            server: Server {
+                version: 150_018,
+                version_text: "15.18".to_owned(),
+                database: "shop".to_owned(),
+                database_oid: 5,
+                system_identifier: None,
+                block_size: 8192,
+                in_recovery: false,
+                started_at: None,
+            },
+            capabilities: Capabilities {
+                role: "app".to_owned(),
+                superuser: false,
+                create_in_database: true,
+                read_all_stats: true,
+                read_all_settings: true,
+                create_in_schemas: Vec::new(),
+                extensions: BTreeMap::new(),
+                available_extensions: BTreeMap::new(),
+            },
+            settings: BTreeMap::new(),
+            catalog: Catalog::default(),
+            activity: Activity::default(),
+            not_examined: Vec::new(),
+        };
+        Self { snapshot }
+    }
+
+    /// A table in `public`; call in the order of names, as a catalog is sorted.
+    pub(crate) fn table(mut self, name: &str, pages: u64, columns: &[&str]) -> Self {
+        let tables = &mut self.snapshot.catalog.tables;
+        let number = u32::try_from(tables.len()).expect("few tables") + 1;
+        tables.push(Table {
+            oid: Oid(number * 1000),
+            name: QualifiedName::new("public", name),
+            kind: TableKind::Table,
+            persistence: Persistence::Permanent,
+            owner: "app".to_owned(),
+            ours: true,
+            estimated_rows: None,
+            pages: Pages(pages),
+            size: Some(Pages(pages).bytes(8192)),
+            partition_of: None,
+            columns: columns
+                .iter()
+                .zip(1..)
+                .map(|(name, number)| Column {
+                    number,
+                    name: (*name).to_owned(),
+                    type_name: "integer".to_owned(),
+                    not_null: false,
+                    statistics: None,
+                })
+                .collect(),
+            indexes: Vec::new(),
+        });
+        assert!(tables.is_sorted_by_key(|table| &table.name));
+        self
+    }
+
+    fn edit(mut self, name: &str, change: impl FnOnce(&mut Table)) -> Self {
+        change(self.snapshot.catalog.tables.iter_mut().find(|table| table.name.name == name).expect("a table of the fixture"));
+        self
+    }
+
+    /// Changes its kind.
+    pub(crate) fn kind(self, name: &str, kind: TableKind) -> Self {
+        self.edit(name, |table| table.kind = kind)
+    }
+
+    /// Makes `name` a partition of `parent`.
+    pub(crate) fn partition_of(self, name: &str, parent: &str) -> Self {
+        let parent = self.oid(parent);
+        self.edit(name, |table| table.partition_of = Some(parent))
+    }
+
+    /// Sets the distinct values of a column.
+    pub(crate) fn distinct(self, name: &str, column: &str, distinct: f64) -> Self {
+        self.edit(name, |table| {
+            let column = table.columns.iter_mut().find(|known| known.name == column).expect("a column of the fixture");
+            column.statistics = Some(ColumnStatistics { null_fraction: 0.0, average_width: 4, distinct });
+        })
+    }
+
+    /// Makes the current role a stranger to the table.
+    pub(crate) fn not_ours(self, name: &str) -> Self {
+        self.edit(name, |table| table.ours = false)
+    }
+
+    /// Adds a valid index.
+    pub(crate) fn index(self, table: &str, definition: IndexDefinition) -> Self {
+        self.edit(table, |table| {
+            let number = u32::try_from(table.indexes.len()).expect("few indexes") + 1;
+            table.indexes.push(Index {
+                oid: Oid(table.oid.0 + number),
+                name: format!("{}_index_{number}", table.name.name),
+                definition: Some(definition),
+                valid: true,
+                ready: true,
+                live: true,
+                constraint: None,
+                replica_identity: false,
+                clustered: false,
+                size: Some(Pages(10).bytes(8192)),
+            });
+        })
+    }
+
+    /// Changes the last index that was added to `table`.
+    pub(crate) fn last_index(self, table: &str, change: impl FnOnce(&mut Index)) -> Self {
+        self.edit(table, |table| change(table.indexes.last_mut().expect("an index of the fixture")))
+    }
+
+    /// Sets a table's counters.
+    pub(crate) fn activity(mut self, name: &str, activity: TableActivity) -> Self {
+        let oid = self.oid(name);
+        self.snapshot.activity.tables.insert(oid, activity);
+        self
+    }
+
+    /// Says that statements were recorded.
+    pub(crate) fn recorded(mut self) -> Self {
+        self.snapshot.activity.statements = Statements::Recorded { statements: Vec::new(), evicted: None, since: None };
+        self
+    }
+
+    /// Sets a setting.
+    pub(crate) fn setting(mut self, name: &str, value: &str) -> Self {
+        let setting = Setting { value: value.to_owned(), unit: None, source: "default".to_owned() };
+        self.snapshot.settings.insert(name.to_owned(), setting);
+        self
+    }
+
+    /// The OID of a table.
+    pub(crate) fn oid(&self, name: &str) -> Oid {
+        self.snapshot.catalog.table(&QualifiedName::new("public", name)).expect("a table of the fixture").oid
+    }
+
+    /// The finished snapshot.
+    pub(crate) fn snapshot(self) -> Snapshot {
+        self.snapshot
+    }
+}
+
+/// Counters of a table of `rows`, analyzed and vacuumed, read by both ways.
+pub(crate) fn activity(rows: u64, sequential_rows: u64, index_rows: u64) -> TableActivity {
+    TableActivity {
+        sequential_scans: 1,
+        sequential_rows: Rows(sequential_rows),
+        index_scans: u64::from(index_rows > 0),
+        index_rows: Rows(index_rows),
+        live_rows: Rows(rows),
+        last_vacuum: Some(Timestamp::UNIX_EPOCH),
+        last_analyze: Some(Timestamp::UNIX_EPOCH),
+        ..TableActivity::default()
+    }
+}
+
+/// A workload of one-table statements: text, total time in milliseconds, shape.
+pub(crate) fn workload(statements: &[(&str, f64, Shape)]) -> Workload {
+    let queries = statements.iter().map(|(text, time, shape)| Query {
+        fingerprint: (*text).to_owned(),
+        text: (*text).to_owned(),
+        calls: 100,
+        total_time: Milliseconds(*time),
+        shapes: vec![shape.clone()],
+    });
+    Workload { queries: queries.collect(), skipped: Vec::new() }
+}
