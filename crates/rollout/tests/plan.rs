@@ -1,0 +1,160 @@
+//! What becomes of requested changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use pgtailor_model::activity::Activity;
+use pgtailor_model::catalog::{Catalog, Persistence, Table, TableKind};
+use pgtailor_model::change::{Change, ChangeClass};
+use pgtailor_model::index::IndexDefinition;
+use pgtailor_model::name::{Oid, QualifiedName};
+use pgtailor_model::rollout::{Estimate, Inverse, Lock, Rollout};
+use pgtailor_model::snapshot::{Capabilities, Server, Snapshot};
+use pgtailor_model::unit::{Pages, Rows};
+use pgtailor_rollout::{Request, Rules, plan};
+use std::time::Duration;
+
+fn table(oid: u32, name: &str) -> Table {
+    Table {
+        oid: Oid(oid),
+        name: QualifiedName::new("public", name),
+        kind: TableKind::Table,
+        persistence: Persistence::Permanent,
+        owner: "app_owner".to_owned(),
+        ours: true,
+        estimated_rows: Some(Rows(1000)),
+        pages: Pages(10),
+        size: None,
+        partition_of: None,
+        columns: Vec::new(),
+        indexes: Vec::new(),
+    }
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot {
+        snapshot_version: 1,
+        captured_at: Timestamp::UNIX_EPOCH,
+        server: Server {
+            version: 150_018,
+            version_text: "15.18".to_owned(),
+            database: "shop".to_owned(),
+            database_oid: 5,
+            system_identifier: None,
+            block_size: 8192,
+            in_recovery: false,
+            started_at: None,
+        },
+        capabilities: Capabilities {
+            role: "tailor".to_owned(),
+            superuser: false,
+            create_in_database: true,
+            read_all_stats: true,
+            read_all_settings: true,
+            create_in_schemas: vec!["public".to_owned()],
+            extensions: BTreeMap::new(),
+            available_extensions: BTreeMap::new(),
+        },
+        settings: BTreeMap::new(),
+        catalog: Catalog { tables: vec![table(1, "orders"), table(2, "users")], ..Catalog::default() },
+        activity: Activity::default(),
+        not_examined: Vec::new(),
+    }
+}
+
+fn create(table_oid: u32, table: &str, definition: IndexDefinition) -> Request {
+    Request {
+        change: Change::CreateIndex {
+            table: QualifiedName::new("public", table),
+            table_oid: Oid(table_oid),
+            name: format!("idx_{table}"),
+            definition,
+        },
+        reason: "it is declared".to_owned(),
+        estimate: Estimate::default(),
+    }
+}
+
+fn usual(requests: &[Request], snapshot: &Snapshot) -> Rollout {
+    plan(requests, snapshot, &Rules::usual())
+}
+
+fn only_reason(rollout: &Rollout) -> &str {
+    assert!(rollout.steps.is_empty(), "{:?}", rollout.steps);
+    &rollout.left_out.first().expect("something was left out").reason
+}
+
+#[test]
+fn a_build_carries_its_lock_its_limits_and_its_inverse() {
+    let rollout = usual(&[create(1, "orders", IndexDefinition::btree(["a"]))], &snapshot());
+    let step = &rollout.steps[0];
+    assert_eq!(step.sql, "CREATE INDEX CONCURRENTLY idx_orders ON public.orders (a)");
+    assert_eq!(step.lock, Lock::ShareUpdateExclusive);
+    assert_eq!(step.limits.lock_timeout, Duration::ZERO, "a lock timeout would leave an invalid index behind");
+    assert_eq!(step.inverse, Inverse::Statement("DROP INDEX CONCURRENTLY public.idx_orders".to_owned()));
+}
+
+#[test]
+fn analyze_follows_partial_indexes_once_a_table_and_after_all_builds() {
+    let partial = IndexDefinition { predicate: Some("a IS NULL".to_owned()), ..IndexDefinition::btree(["a"]) };
+    let requests = [
+        create(1, "orders", partial.clone()),
+        create(1, "orders", IndexDefinition { include: BTreeSet::from(["b".to_owned()]), ..partial }),
+        create(2, "users", IndexDefinition::btree(["a"])),
+    ];
+    let sql: Vec<_> = usual(&requests, &snapshot()).steps.into_iter().map(|step| step.sql).collect();
+    assert_eq!(sql.len(), 4, "{sql:?}");
+    assert_eq!(sql[3], "ANALYZE public.orders");
+}
+
+#[test]
+fn a_table_that_was_never_analyzed_is_analyzed_after_its_build() {
+    let mut snapshot = snapshot();
+    snapshot.catalog.tables[1].estimated_rows = None;
+    let rollout = usual(&[create(2, "users", IndexDefinition::btree(["a"]))], &snapshot);
+    assert_eq!(rollout.steps[1].sql, "ANALYZE public.users");
+}
+
+#[test]
+fn a_class_that_is_not_allowed_is_left_out_with_its_switch() {
+    let rules = Rules { allowed: BTreeSet::from([ChangeClass::Analyze]) };
+    let rollout = plan(&[create(1, "orders", IndexDefinition::btree(["a"]))], &snapshot(), &rules);
+    assert!(only_reason(&rollout).contains("--allow create-index"));
+}
+
+#[test]
+fn nothing_is_planned_on_a_standby() {
+    let mut snapshot = snapshot();
+    snapshot.server.in_recovery = true;
+    assert!(only_reason(&usual(&[create(1, "orders", IndexDefinition::btree(["a"]))], &snapshot)).contains("standby"));
+}
+
+#[test]
+fn versions_that_lose_rows_build_nothing() {
+    for (version, refused) in [(140_003, true), (140_004, false), (130_001, true), (150_018, false)] {
+        let mut snapshot = snapshot();
+        snapshot.server.version = version;
+        let rollout = usual(&[create(1, "orders", IndexDefinition::btree(["a"]))], &snapshot);
+        assert_eq!(rollout.steps.is_empty(), refused, "{version}");
+    }
+}
+
+#[test]
+fn missing_rights_name_the_grant_that_helps() {
+    let mut not_owner = snapshot();
+    not_owner.catalog.tables[0].ours = false;
+    let rollout = usual(&[create(1, "orders", IndexDefinition::btree(["a"]))], &not_owner);
+    assert!(only_reason(&rollout).contains("GRANT app_owner TO tailor"));
+
+    let mut no_create = snapshot();
+    no_create.capabilities.create_in_schemas.clear();
+    let rollout = usual(&[create(1, "orders", IndexDefinition::btree(["a"]))], &no_create);
+    assert!(only_reason(&rollout).contains("GRANT CREATE ON SCHEMA public TO tailor"));
+}
+
+#[test]
+fn a_partitioned_table_is_refused() {
+    let mut snapshot = snapshot();
+    snapshot.catalog.tables[0].kind = TableKind::Partitioned;
+    assert!(only_reason(&usual(&[create(1, "orders", IndexDefinition::btree(["a"]))], &snapshot)).contains("partitioned"));
+}
