@@ -1,0 +1,156 @@
+//! SQL as text: what a change is in SQL, statements that can neither draw on a terminal nor break a comment, and line breaks where
+//! SQL allows them.
+
+use std::fmt::Write as _;
+
+use pgtailor_model::change::Change;
+use pgtailor_model::index::Build;
+use pgtailor_model::name::{QualifiedName, printable};
+
+use crate::text::{LongPiece, wrap_pieces};
+
+/// The statement that carries `change` out without blocking writes, without a closing semicolon.
+pub fn change_sql(change: &Change) -> String {
+    match change {
+        Change::CreateIndex { table, name, definition, .. } => definition.create_sql(name, table, Build::Concurrent),
+        Change::DropIndex { table, name, .. } => {
+            format!("DROP INDEX CONCURRENTLY {}", QualifiedName::new(&table.schema, name).sql())
+        }
+        Change::Analyze { table, .. } => format!("ANALYZE {}", table.sql()),
+    }
+}
+
+/// What `change` does, for people: `create index users_role_idx`.
+pub fn change_words(change: &Change) -> String {
+    match change {
+        Change::CreateIndex { name, .. } => format!("create index {name}"),
+        Change::DropIndex { name, .. } => format!("drop index {name}"),
+        Change::Analyze { .. } => "analyze".to_owned(),
+    }
+}
+
+/// `sql` on one line, with the same meaning and no character that a terminal or a reader could misread.
+///
+/// White space outside quotes becomes a space. A quoted name or constant that holds control or bidirectional characters is written
+/// with Unicode escapes (`U&"…"`, lexical section 4.1.2 of the manual; needs `standard_conforming_strings`, on by default), so that
+/// it still runs. Comments and dollar quotes, which no statement of ours has, are made printable only.
+pub fn one_line(sql: &str) -> String {
+    pieces(sql).join(" ")
+}
+
+/// `sql` as lines of at most `limit` columns, broken at spaces outside quotes; a longer quoted name stands alone.
+pub fn wrapped(sql: &str, limit: usize) -> Vec<String> {
+    wrap_pieces(pieces(sql), limit, LongPiece::Keep)
+}
+
+/// The parts of `sql` between which a line may be broken.
+fn pieces(sql: &str) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    let mut rest = sql;
+    while let Some(first) = rest.chars().next() {
+        if first == '"' || first == '\'' {
+            let end = closing_quote(rest, first);
+            push_quoted(&mut piece, &rest[..end], first);
+            rest = &rest[end..];
+        } else {
+            if first.is_whitespace() {
+                if !piece.is_empty() {
+                    pieces.push(std::mem::take(&mut piece));
+                }
+            } else {
+                piece.push_str(&printable(first.encode_utf8(&mut [0; 4])));
+            }
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    if !piece.is_empty() {
+        pieces.push(piece);
+    }
+    pieces
+}
+
+/// Where the quoted text at the start of `text` ends. Backslashes escape nothing here: `E'…'` doubles its quotes, too, in statements
+/// of ours (`quote_literal`).
+fn closing_quote(text: &str, quote: char) -> usize {
+    let mut characters = text.char_indices().skip(1).peekable();
+    while let Some((position, character)) = characters.next() {
+        if character == quote {
+            if characters.peek().is_some_and(|(_, next)| *next == quote) {
+                characters.next();
+            } else {
+                return position + 1;
+            }
+        }
+    }
+    text.len()
+}
+
+/// Adds a quoted name or constant to `piece`, escaped where it has to be.
+fn push_quoted(piece: &mut String, quoted: &str, quote: char) {
+    if printable(quoted) == quoted {
+        piece.push_str(quoted);
+        return;
+    }
+    let is_escape_string = quote == '\'' && piece.ends_with(['E', 'e']);
+    if !is_escape_string {
+        piece.push_str("U&");
+    }
+    for character in quoted.chars() {
+        let text = character.to_string();
+        if is_escape_string {
+            if printable(&text) == text {
+                piece.push(character);
+            } else {
+                let _ = write!(piece, "\\u{:04x}", u32::from(character));
+            }
+        } else if character == '\\' {
+            piece.push_str("\\\\");
+        } else if printable(&text) == text {
+            piece.push(character);
+        } else {
+            let _ = write!(piece, "\\{:04x}", u32::from(character));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgtailor_model::index::IndexDefinition;
+    use pgtailor_model::name::Oid;
+
+    use super::*;
+
+    #[test]
+    fn an_ordinary_statement_stays_as_it_is() {
+        let sql = "CREATE INDEX CONCURRENTLY i ON public.orders (customer_id, created_at DESC)";
+        assert_eq!(one_line(sql), sql);
+    }
+
+    #[test]
+    fn a_hostile_name_is_escaped_and_still_names_the_same_thing() {
+        assert_eq!(one_line("DROP INDEX \"a\nb\""), "DROP INDEX U&\"a\\000ab\"");
+        assert_eq!(one_line("DROP INDEX \"\u{1b}[2J\\\"\"\""), "DROP INDEX U&\"\\001b[2J\\\\\"\"\"");
+        assert_eq!(one_line("SELECT 'a\u{202e}b', E'\\\\\t'"), "SELECT U&'a\\202eb', E'\\\\\\u0009'");
+    }
+
+    #[test]
+    fn lines_break_outside_quotes_only() {
+        assert_eq!(
+            wrapped("CREATE INDEX \"a name with spaces\" ON t (a)", 16),
+            ["CREATE INDEX", "\"a name with spaces\"", "ON t (a)"]
+        );
+    }
+
+    #[test]
+    fn a_dropped_index_is_named_with_its_tables_schema() {
+        let change = Change::DropIndex {
+            table: QualifiedName::new("app", "t"),
+            table_oid: Oid(1),
+            name: "I".to_owned(),
+            index_oid: Oid(2),
+            definition: IndexDefinition::btree(["a"]),
+        };
+        assert_eq!(change_sql(&change), "DROP INDEX CONCURRENTLY app.\"I\"");
+    }
+}
