@@ -1,1 +1,9 @@
 //! The only crate that opens a connection to a database.
+//!
+//! It asks and it carries out; what to ask for and what to change is decided elsewhere. Start with [`connect::Database`] (where), then
+//! [`session`] (how a session is pinned and verified) and [`error::Error`].
+
+pub mod connect;
+pub mod doctor;
+pub mod error;
+pub mod session;
