@@ -1,0 +1,84 @@
+//! Counters of tables and indexes.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use pgtailor_model::activity::{IndexActivity, TableActivity};
+use pgtailor_model::catalog::Catalog;
+use pgtailor_model::name::Oid;
+use pgtailor_model::unit::Rows;
+use tokio_postgres::Transaction;
+
+use super::query::{count, row, stream};
+use crate::error::Error;
+
+const SINCE: &str = "\
+/* pgtailor */ SELECT coalesce(s.stats_reset, pg_postmaster_start_time()) AS since
+  FROM pg_catalog.pg_stat_database s WHERE s.datname = current_database()";
+
+/// `GREATEST` ignores nulls. The views take no lock on what they count.
+const TABLES: &str = r"/* pgtailor */ SELECT s.relid AS oid, s.seq_scan, s.seq_tup_read, s.idx_scan, s.idx_tup_fetch, s.n_live_tup, s.n_dead_tup,
+       s.n_tup_ins, s.n_tup_upd, s.n_tup_hot_upd, s.n_tup_del, s.n_mod_since_analyze,
+       GREATEST(s.last_vacuum, s.last_autovacuum) AS last_vacuum,
+       GREATEST(s.last_analyze, s.last_autoanalyze) AS last_analyze
+  FROM pg_catalog.pg_stat_all_tables s
+ WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'";
+
+const INDEXES: &str = r"/* pgtailor */ SELECT s.indexrelid AS oid, s.idx_scan, s.idx_tup_read, s.idx_tup_fetch
+  FROM pg_catalog.pg_stat_all_indexes s
+ WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'";
+
+/// When the counters of this database began.
+pub(super) async fn read_since(transaction: &Transaction<'_>) -> Result<Option<Timestamp>, Error> {
+    Ok(row(transaction, "read since when the server counts", SINCE).await?.get("since"))
+}
+
+/// The counters of the catalog's tables and of their indexes.
+pub(super) async fn read_counters(
+    transaction: &Transaction<'_>,
+    catalog: &Catalog,
+) -> Result<(BTreeMap<Oid, TableActivity>, BTreeMap<Oid, IndexActivity>), Error> {
+    let mut known: Vec<Oid> = catalog.tables.iter().map(|table| table.oid).collect();
+    known.sort_unstable();
+    let mut tables = BTreeMap::new();
+    stream(transaction, "read the counters of tables", TABLES, &[], |row| {
+        let oid = Oid(row.get("oid"));
+        if known.binary_search(&oid).is_err() {
+            return;
+        }
+        let activity = TableActivity {
+            sequential_scans: count(row, "seq_scan"),
+            sequential_rows: Rows(count(row, "seq_tup_read")),
+            index_scans: count(row, "idx_scan"),
+            index_rows: Rows(count(row, "idx_tup_fetch")),
+            live_rows: Rows(count(row, "n_live_tup")),
+            dead_rows: Rows(count(row, "n_dead_tup")),
+            inserted: count(row, "n_tup_ins"),
+            updated: count(row, "n_tup_upd"),
+            hot_updated: count(row, "n_tup_hot_upd"),
+            deleted: count(row, "n_tup_del"),
+            modified_since_analyze: Rows(count(row, "n_mod_since_analyze")),
+            last_vacuum: row.get("last_vacuum"),
+            last_analyze: row.get("last_analyze"),
+        };
+        tables.insert(oid, activity);
+    })
+    .await?;
+
+    let mut known: Vec<Oid> = catalog.indexes().map(|(_, index)| index.oid).collect();
+    known.sort_unstable();
+    let mut indexes = BTreeMap::new();
+    stream(transaction, "read the counters of indexes", INDEXES, &[], |row| {
+        let oid = Oid(row.get("oid"));
+        if known.binary_search(&oid).is_ok() {
+            let activity = IndexActivity {
+                scans: count(row, "idx_scan"),
+                entries_read: count(row, "idx_tup_read"),
+                rows_fetched: Rows(count(row, "idx_tup_fetch")),
+            };
+            indexes.insert(oid, activity);
+        }
+    })
+    .await?;
+    Ok((tables, indexes))
+}
