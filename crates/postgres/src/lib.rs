@@ -8,4 +8,6 @@ pub mod capture;
 pub mod connect;
 pub mod doctor;
 pub mod error;
+pub mod executor;
+pub mod ledger;
 pub mod session;

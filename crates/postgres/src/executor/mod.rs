@@ -1,0 +1,248 @@
+//! Carries out a rollout: one statement at a time, intent before, outcome from the catalog after.
+//!
+//! The only part of pgtailor that changes a target database. It takes [`Step`]s, which cannot exist without lock, limits and inverse,
+//! and must not know why they were chosen. Start with [`apply`]; `settle` is the heart: what a statement, an error, a lost
+//! connection or a dead process left behind is read from `pg_index` and brought to an end by the same code.
+//!
+//! Rules kept here (numbers of `faults` section 6): the catalog is the truth (1); intent first (2); no lock or statement timeout on the
+//! builder, a second session that cancels only its own builder (3); no build without that watchdog, and the lock is held by the session
+//! that builds (4); only try-locks, never `IF NOT EXISTS` (5).
+
+mod aside;
+mod error;
+mod event;
+mod gate;
+mod sessions;
+mod settle;
+mod supervise;
+mod watchdog;
+
+use std::time::Duration;
+
+use pgtailor_model::change::Change;
+use pgtailor_model::ledger::{Entry, State};
+use pgtailor_model::outcome::{StepOutcome, StepResult};
+use pgtailor_model::rollout::{Inverse, Step};
+use tokio_postgres::error::SqlState;
+use tokio_util::sync::CancellationToken;
+
+pub use self::error::ApplyError;
+pub use self::event::{Event, Events};
+use self::sessions::Sessions;
+use self::settle::{Open, Trouble, settle};
+use self::supervise::{Cancellable, Ended, Reply};
+use crate::connect::Database;
+use crate::ledger::{self, Move, NewEntry, advance, record_intent};
+
+/// A step, and the entry of the ledger that it takes back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// What to do.
+    pub step: Step,
+    /// Which entry it undoes.
+    pub undoes: Option<i64>,
+}
+
+/// Carries out `tasks` in order and says what became of each; entries that an earlier run left open are brought to their end first.
+///
+/// Stops at the first step whose outcome is open or that needs a person, and when `cancel` is cancelled (the running statement is cancelled and cleaned up after). A step that merely fails does not stop the others.
+///
+/// # Errors
+///
+/// [`ApplyError`] when nothing was begun: no session, a pooler, a standby, somebody else at work, no ledger. After the first step there
+/// are only outcomes.
+pub async fn apply(
+    database: &Database,
+    tasks: &[Task],
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Vec<StepOutcome>, ApplyError> {
+    let sessions = begin(database, events).await?;
+    let mut executor = Executor { database, sessions, events, cancel };
+    let mut outcomes = Vec::with_capacity(tasks.len());
+    let mut stopped: Option<String> = None;
+    for (position, task) in tasks.iter().enumerate() {
+        if stopped.is_none() && cancel.is_cancelled() {
+            stopped = Some("interrupted before".to_owned());
+        }
+        if let Some(reason) = &stopped {
+            outcomes.push(outcome(task, None, StepResult::NotReached { reason: reason.clone() }));
+            continue;
+        }
+        events.tell(Event::Started { number: position + 1, total: tasks.len(), sql: task.step.sql.clone() });
+        let (entry_id, result) = executor.perform(task).await;
+        match &result {
+            StepResult::LeftOver { .. } => stopped = Some("an earlier step is not at its end".to_owned()),
+            StepResult::NeedsHuman { .. } => stopped = Some("an earlier step needs a person".to_owned()),
+            _ => {}
+        }
+        let ended = outcome(task, entry_id, result);
+        events.tell(Event::Ended(Box::new(ended.clone())));
+        outcomes.push(ended);
+    }
+    Ok(outcomes)
+}
+
+/// Brings entries that an earlier run left open to their end, and does nothing else. `Ok(0)` without a ledger or open entries, in
+/// which case nothing is written.
+pub async fn reconcile(database: &Database, events: &Events) -> Result<usize, ApplyError> {
+    let client = crate::session::ReadOnlySession::connect(database).await?.client;
+    let entries = ledger::entries(&client).await?.unwrap_or_default();
+    if entries.iter().all(|entry| entry.state.is_settled()) {
+        return Ok(0);
+    }
+    drop(client);
+    begin(database, events).await?;
+    Ok(entries.iter().filter(|entry| !entry.state.is_settled()).count())
+}
+
+/// Removes the ledger, once everything in it is taken back.
+pub async fn remove_ledger(database: &Database) -> Result<(), ApplyError> {
+    let sessions = sessions::open(database).await?;
+    Ok(ledger::remove(&sessions.watchdog).await?)
+}
+
+async fn begin(database: &Database, events: &Events) -> Result<Sessions, ApplyError> {
+    let sessions = sessions::open(database).await?;
+    sessions.install_ledger().await?;
+    let entries = ledger::entries(&sessions.watchdog).await?.unwrap_or_default();
+    let open: Vec<&Entry> = entries.iter().filter(|entry| !entry.state.is_settled()).collect();
+    if open.iter().any(|entry| entry.server_fingerprint != sessions.fingerprint) {
+        return Err(ApplyError::ForeignLedger);
+    }
+    for entry in open {
+        let trouble = Trouble { reason: "an earlier run was interrupted".to_owned(), sqlstate: None };
+        let result = settle(Open::of(entry), &sessions, Duration::ZERO, Some(&trouble), events).await?;
+        events.tell(Event::Settled { id: entry.id, what: in_words(&result) });
+    }
+    Ok(sessions)
+}
+
+struct Executor<'a> {
+    database: &'a Database,
+    sessions: Sessions,
+    events: &'a Events,
+    cancel: &'a CancellationToken,
+}
+
+impl Executor<'_> {
+    async fn perform(&mut self, task: &Task) -> (Option<i64>, StepResult) {
+        let mut entry_id = None;
+        let result = match self.attempt(task, &mut entry_id).await {
+            Ok(result) => result,
+            Err(error) if entry_id.is_none() => {
+                StepResult::Failed { sqlstate: error.sqlstate().map(str::to_owned), reason: error.to_string() }
+            }
+            Err(error) => StepResult::LeftOver {
+                reason: format!("{error}; what became of the statement is not known, and the next run of pgtailor finds out"),
+            },
+        };
+        (entry_id, result)
+    }
+
+    async fn attempt(&mut self, task: &Task, entry_id: &mut Option<i64>) -> Result<StepResult, ApplyError> {
+        let step = &task.step;
+        let passed = match gate::pass(&step.change, &self.sessions).await? {
+            Ok(passed) => passed,
+            Err(result) => {
+                if let (StepResult::NothingToDo { .. }, Some(undone)) = (&result, task.undoes) {
+                    let note = Move { note: Some("it was gone already"), ..Move::default() };
+                    advance(&self.sessions.watchdog, undone, State::Applied, State::RolledBack, &note).await?;
+                }
+                return Ok(result);
+            }
+        };
+        let (sql, cancellable) = match (&step.change, &passed.current_name) {
+            (Change::DropIndex { table, index_oid, .. }, Some(_)) => {
+                (settle::drop_sql(&table.schema, &aside::name(*index_oid)), Cancellable::WhileValid(*index_oid))
+            }
+            _ => (step.sql.clone(), Cancellable::Always),
+        };
+        let undo_sql = match &step.inverse {
+            Inverse::Statement(sql) => Some(sql.as_str()),
+            Inverse::Irreversible(_) => None,
+        };
+        let intent = NewEntry {
+            undoes: task.undoes,
+            server_fingerprint: &self.sessions.fingerprint,
+            change: &step.change,
+            do_sql: &sql,
+            undo_sql,
+            indexes_before: &passed.indexes_before,
+            builder: self.sessions.identity,
+        };
+        let (id, created_at) = record_intent(&self.sessions.watchdog, &intent).await?;
+        *entry_id = Some(id);
+        advance(&self.sessions.watchdog, id, State::Intent, State::Running, &Move::default()).await?;
+        let mut open = Open {
+            id,
+            undoes: task.undoes,
+            change: &step.change,
+            indexes_before: &passed.indexes_before,
+            index_oid: None,
+            state: State::Running,
+            created_at,
+        };
+        if let (Change::DropIndex { table, index_oid, .. }, Some(name)) = (&step.change, &passed.current_name) {
+            open.index_oid = Some(*index_oid);
+            if let Err(error) = aside::rename(&self.sessions, &table.schema, name, &aside::name(*index_oid), *index_oid).await {
+                let trouble = Trouble { sqlstate: error.sqlstate().map(str::to_owned), reason: error.to_string() };
+                return settle(open, &self.sessions, Duration::ZERO, Some(&trouble), self.events).await;
+            }
+        }
+        let ended = supervise::run(&sql, &self.sessions, step.limits, cancellable, self.events, self.cancel).await;
+        let trouble = trouble(&ended);
+        if ended.reply.ends_the_session() || self.sessions.is_lost().await {
+            self.sessions = sessions::reopen(self.database).await?;
+        }
+        settle(open, &self.sessions, ended.took, trouble.as_ref(), self.events).await
+    }
+}
+
+/// Why a statement did not simply succeed. The server's text is not used: its DETAIL may hold data, and it may be in any language.
+fn trouble(ended: &Ended) -> Option<Trouble> {
+    let error = match &ended.reply {
+        Reply::Done => return None,
+        Reply::Silence => None,
+        Reply::Refused(error) => Some(error),
+    };
+    let code = error.and_then(tokio_postgres::Error::code);
+    let sqlstate = code.map(|code| code.code().to_owned());
+    if let Some(why) = &ended.cancelled {
+        return Some(Trouble { reason: format!("cancelled: {why}"), sqlstate });
+    }
+    let reason = match code {
+        None => "the connection was lost while the statement ran".to_owned(),
+        Some(code) if *code == SqlState::QUERY_CANCELED => "somebody else cancelled it".to_owned(),
+        Some(code) if *code == SqlState::T_R_DEADLOCK_DETECTED => "the server ended it to resolve a deadlock".to_owned(),
+        Some(code) if *code == SqlState::UNIQUE_VIOLATION => {
+            "the table holds duplicates, so a unique index cannot be built".to_owned()
+        }
+        Some(code) if *code == SqlState::DISK_FULL => "the disk is full".to_owned(),
+        Some(code) if *code == SqlState::PROGRAM_LIMIT_EXCEEDED => "a value is too long for an index row".to_owned(),
+        Some(code) if *code == SqlState::ADMIN_SHUTDOWN => "the session was terminated".to_owned(),
+        Some(_) => match error.and_then(tokio_postgres::Error::as_db_error) {
+            // Class 42 is about names and rights in our own statement: its message holds no data.
+            Some(server) if server.code().code().starts_with("42") => {
+                format!("the server refused it: {}", pgtailor_model::name::printable(server.message()))
+            }
+            _ => "the server ended it with an error".to_owned(),
+        },
+    };
+    Some(Trouble { reason, sqlstate })
+}
+
+fn outcome(task: &Task, entry_id: Option<i64>, result: StepResult) -> StepOutcome {
+    StepOutcome { entry_id, change: task.step.change.clone(), sql: task.step.sql.clone(), result }
+}
+
+fn in_words(result: &StepResult) -> String {
+    match result {
+        StepResult::Applied { .. } => "it had been finished, and is confirmed now".to_owned(),
+        StepResult::Failed { .. } => "nothing of it is left".to_owned(),
+        StepResult::NothingToDo { reason }
+        | StepResult::LeftOver { reason }
+        | StepResult::NotReached { reason }
+        | StepResult::NeedsHuman { reason } => reason.clone(),
+    }
+}

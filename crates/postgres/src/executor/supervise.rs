@@ -1,0 +1,136 @@
+//! Sends the one statement and stays beside it: progress, budgets, cancellation.
+//!
+//! Whatever comes back, the outcome is read from the catalog afterwards; the reply only chooses the words.
+
+use std::time::{Duration, Instant};
+
+use pgtailor_model::name::Oid;
+use pgtailor_model::rollout::Limits;
+use tokio_util::sync::CancellationToken;
+
+use super::error::ApplyError;
+use super::event::{Event, Events};
+use super::sessions::Sessions;
+use super::watchdog::{self, Budget, Sight};
+
+/// How often the watchdog looks.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// How long a watchdog that does not answer is borne before the builder is let go.
+const BLIND_FOR: Duration = Duration::from_secs(10);
+
+/// Whether a statement may be cancelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cancellable {
+    /// At any moment: what is left is cleaned up.
+    Always,
+    /// Only while this index is still valid: a drop that has begun can only be finished.
+    WhileValid(Oid),
+}
+
+/// How a statement ended.
+pub(super) struct Ended {
+    pub reply: Reply,
+    /// Why we cancelled it, if we did.
+    pub cancelled: Option<String>,
+    pub took: Duration,
+}
+
+/// What came back. It chooses words, never facts.
+pub(super) enum Reply {
+    /// The server says that it is done.
+    Done,
+    /// The server, or the client library, says why not.
+    Refused(tokio_postgres::Error),
+    /// Nothing, for too long after both sessions fell silent.
+    Silence,
+}
+
+impl Reply {
+    /// Whether the builder session is gone with it. The client notices the closed connection a moment later than the words arrive.
+    pub fn ends_the_session(&self) -> bool {
+        match self {
+            Self::Done => false,
+            Self::Silence => true,
+            Self::Refused(error) => error.code().is_none_or(|code| {
+                let code = code.code();
+                code.starts_with("08") || code.starts_with("57P") || code == "25P03"
+            }),
+        }
+    }
+}
+
+pub(super) async fn run(
+    sql: &str,
+    sessions: &Sessions,
+    limits: Limits,
+    cancellable: Cancellable,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Ended {
+    let started = Instant::now();
+    let statement = sessions.builder.batch_execute(sql);
+    tokio::pin!(statement);
+    let mut tick = tokio::time::interval(INTERVAL);
+    let mut budget = Budget::new(limits);
+    let mut looked_at = started;
+    let mut cancelled: Option<String> = None;
+    loop {
+        tokio::select! {
+            reply = &mut statement => {
+                let reply = reply.map_or_else(Reply::Refused, |()| Reply::Done);
+                return Ended { reply, cancelled, took: started.elapsed() };
+            }
+            () = cancel.cancelled(), if cancelled.is_none() && may_cancel(sessions, cancellable).await => {
+                cancelled = Some("it was interrupted".to_owned());
+                events.tell(Event::Cancelling { why: "interrupted".to_owned() });
+            }
+            _ = tick.tick() => {}
+        }
+        if cancelled.is_some() {
+            // Again at every tick: a cancel that arrives between two phases is lost. Errors show in the reply.
+            if tokio::time::timeout(BLIND_FOR, sessions.cancel_builder()).await.is_err() {
+                return Ended { reply: Reply::Silence, cancelled, took: started.elapsed() };
+            }
+            continue;
+        }
+        match tokio::time::timeout(BLIND_FOR, watchdog::look(sessions)).await {
+            Ok(Ok(sight)) => {
+                let elapsed = looked_at.elapsed();
+                looked_at = Instant::now();
+                tell(sessions, &sight, events).await;
+                if let Some(why) = budget.book(&sight, elapsed)
+                    && may_cancel(sessions, cancellable).await
+                {
+                    events.tell(Event::Cancelling { why: why.clone() });
+                    cancelled = Some(why);
+                }
+            }
+            // No build without a watchdog. When the server itself is gone, the reply says so at once.
+            Ok(Err(error)) if looked_at.elapsed() < BLIND_FOR => tracing::debug!(%error, "the watchdog could not look"),
+            Ok(Err(_)) | Err(_) => {
+                let _ = sessions.builder.cancel_token().cancel_query(tokio_postgres::NoTls).await;
+                cancelled = Some("the watchdog session was lost".to_owned());
+            }
+        }
+    }
+}
+
+async fn may_cancel(sessions: &Sessions, cancellable: Cancellable) -> bool {
+    match cancellable {
+        Cancellable::Always => true,
+        Cancellable::WhileValid(index) => watchdog::is_valid(&sessions.watchdog, index).await.unwrap_or(false),
+    }
+}
+
+async fn tell(sessions: &Sessions, sight: &Sight, events: &Events) {
+    let blockers = match sight {
+        Sight::FirstLock { blockers } | Sight::Waiting { blockers, .. } => blockers,
+        Sight::Working { phase, fraction } => {
+            events.tell(Event::Progress { phase: phase.clone(), fraction: *fraction });
+            return;
+        }
+        Sight::Idle => return,
+    };
+    let whom: Result<String, ApplyError> = watchdog::describe(&sessions.watchdog, blockers).await;
+    events.tell(Event::Waiting { whom: whom.unwrap_or_else(|_| "another transaction".to_owned()) });
+}
