@@ -1,1 +1,48 @@
-//! The use cases of pgtailor, and the library's face.
+//! pgtailor fits a PostgreSQL database to its workload.
+//!
+//! The use cases, and the library's face: every front end calls the functions here. Start with [`optimize()`] (the whole loop), or with
+//! [`Optimizer`] (the same, step by step), or with [`startup::spawn`] (in an application, after it is ready, never in its way).
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), pgtailor::Error> {
+//! use pgtailor::{CatalogSource, Database, Options};
+//!
+//! let database = Database::from_url("postgres://app@localhost/shop")?;
+//! let options = Options { catalogs: vec![CatalogSource::File("indexes.toml".into())], ..Options::default() };
+//! let report = pgtailor::optimize(&database, &options).await?;
+//! println!("{} of {} changes applied", report.applied(), report.outcomes.len());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate decides nothing itself: it fetches a snapshot (`pgtailor-postgres`), asks the pure crates, and hands steps to the
+//! executor. It must not know about terminals or argument parsers.
+
+mod analysis;
+mod catalog;
+pub mod demo;
+mod doctor;
+mod error;
+mod optimize;
+mod optimizer;
+pub mod startup;
+mod undo;
+
+pub use analysis::{Analysis, analyze, capture, examine};
+pub use catalog::{CatalogSource, load_catalog};
+pub use doctor::{Role, examine_setup, least_privilege_script};
+pub use error::Error;
+pub use optimize::{Applied, Mode, OptimizeReport, Options, apply, optimize, settle};
+pub use optimizer::{CatalogMut, DeclareError, Optimizer};
+pub use undo::{Undone, history, remove_ledger, undo, undo_preview};
+
+pub use pgtailor_blueprint as blueprint;
+pub use pgtailor_checks as checks;
+pub use pgtailor_lab as lab;
+pub use pgtailor_model as model;
+pub use pgtailor_postgres::capture::{read_snapshot, write_snapshot};
+pub use pgtailor_postgres::connect::{ConnectionInput, Database};
+pub use pgtailor_postgres::executor::{Event, Events};
+pub use pgtailor_report as report;
+pub use pgtailor_rollout::Which;
+pub use tokio_util::sync::CancellationToken;

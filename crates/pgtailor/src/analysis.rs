@@ -1,0 +1,142 @@
+//! Observe and find: a snapshot, and everything that the pure crates make of it.
+
+use pgtailor_advisor::catalog::{judge, to_create};
+use pgtailor_advisor::{duration, size};
+use pgtailor_checks::{Outcome, Subject, table_performance};
+use pgtailor_model::activity::Statements;
+use pgtailor_model::change::{Change, ChangeClass};
+use pgtailor_model::declared::{CatalogPolicy, DeclaredIndex, Judged};
+use pgtailor_model::index::Build;
+use pgtailor_model::performance::TablePerformance;
+use pgtailor_model::rollout::{Estimate, Rollout};
+use pgtailor_model::snapshot::{NotExamined, Snapshot};
+use pgtailor_model::workload::Workload;
+use pgtailor_postgres::capture::CaptureOptions;
+use pgtailor_postgres::connect::Database;
+use pgtailor_postgres::session::ReadOnlySession;
+use pgtailor_rollout::{Request, Rules, plan};
+
+use crate::catalog::{canonical_texts, load_catalog};
+use crate::error::Error;
+use crate::optimize::Options;
+
+/// Everything that is known and proposed before anything is changed.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// What was captured.
+    pub snapshot: Snapshot,
+    /// Its statements, understood.
+    pub workload: Workload,
+    /// How each table is used.
+    pub performance: Vec<TablePerformance>,
+    /// What is wrong.
+    pub outcome: Outcome,
+    /// What became of each declared entry; empty without a catalog.
+    pub judged: Vec<Judged>,
+    /// What would be done.
+    pub rollout: Rollout,
+}
+
+impl Analysis {
+    /// What could not be examined, by the capture or by a check, with the reason.
+    pub fn not_examined(&self) -> Vec<NotExamined> {
+        let by_checks = self.outcome.not_examined.iter().map(|unexamined| NotExamined {
+            object: format!("check {}: {}", unexamined.check, unexamined.what.object),
+            reason: unexamined.what.reason.clone(),
+        });
+        self.snapshot.not_examined.iter().cloned().chain(by_checks).collect()
+    }
+}
+
+/// Captures `database`: everything known about it, without any row of data. Read-only.
+pub async fn capture(database: &Database) -> Result<Snapshot, Error> {
+    let mut session = ReadOnlySession::connect(database).await?;
+    Ok(pgtailor_postgres::capture::capture(&mut session, &CaptureOptions::default()).await?)
+}
+
+/// Captures `database` and analyzes it. Read-only: nothing is written, no lock is waited for longer than a quarter of a second.
+///
+/// # Errors
+///
+/// No connection, a catalog that cannot be read, or one with entries that cannot fit this database ([`Error::CatalogMistakes`]).
+pub async fn analyze(database: &Database, options: &Options) -> Result<Analysis, Error> {
+    let mut entries = Vec::new();
+    for source in &options.catalogs {
+        entries.extend(load_catalog(source)?);
+    }
+    let mut session = ReadOnlySession::connect(database).await?;
+    let snapshot = pgtailor_postgres::capture::capture(&mut session, &CaptureOptions::default()).await?;
+    let judged = judge_entries(&session, &entries, &snapshot).await?;
+    Ok(assemble(snapshot, judged, options))
+}
+
+/// Analyzes a snapshot, offline. Declared catalogs need the server's spelling, so they are not judged here.
+pub fn examine(snapshot: Snapshot) -> Analysis {
+    assemble(snapshot, Vec::new(), &Options::default())
+}
+
+async fn judge_entries(session: &ReadOnlySession, entries: &[DeclaredIndex], snapshot: &Snapshot) -> Result<Vec<Judged>, Error> {
+    let canonical = canonical_texts(session, entries, &snapshot.catalog).await?;
+    let judged = judge(entries, &snapshot.catalog, &canonical);
+    let mistakes: Vec<String> = judged.iter().filter(|judged| judged.verdict.is_mistake()).map(mistake).collect();
+    if mistakes.is_empty() { Ok(judged) } else { Err(Error::CatalogMistakes { mistakes }) }
+}
+
+fn assemble(snapshot: Snapshot, judged: Vec<Judged>, options: &Options) -> Analysis {
+    let workload = match &snapshot.activity.statements {
+        Statements::Recorded { statements, .. } => {
+            pgtailor_sql::understand(statements, &snapshot.catalog, &["public".to_owned()])
+        }
+        Statements::Unavailable { .. } => Workload::default(),
+    };
+    let outcome = pgtailor_checks::run(&Subject { snapshot: &snapshot, workload: &workload });
+    let requests = requests(&snapshot, &judged, &outcome, options.policy);
+    let rules = Rules { allowed: options.allowed_classes() };
+    let rollout = plan(&only(requests, options), &snapshot, &rules);
+    let performance = table_performance(&snapshot);
+    Analysis { snapshot, workload, performance, outcome, judged, rollout }
+}
+
+/// Catalog entries first, then the remedies of findings.
+fn requests(snapshot: &Snapshot, judged: &[Judged], outcome: &Outcome, policy: CatalogPolicy) -> Vec<Request> {
+    let declared = to_create(judged, &snapshot.catalog, policy).into_iter().filter_map(|judged| {
+        let definition = judged.definition.clone()?;
+        let table_oid = judged.table_oid?;
+        let table = snapshot.catalog.table_by_oid(table_oid)?;
+        let estimate = Estimate {
+            size: size::estimated_size(&definition, table, &snapshot.server),
+            duration: duration::estimated_build(&definition, table, &snapshot.server, Build::Concurrent),
+        };
+        let change = Change::CreateIndex { table: table.name.clone(), table_oid, name: judged.entry.name.clone(), definition };
+        let reason = if judged.entry.description.is_empty() {
+            "the catalog declares it".to_owned()
+        } else {
+            format!("the catalog declares it: {}", judged.entry.description)
+        };
+        Some(Request { change, reason, estimate })
+    });
+    let remedies = outcome.findings.iter().filter_map(|finding| {
+        let change = finding.remedy.clone()?;
+        Some(Request { change, reason: finding.problem.clone(), estimate: Estimate::default() })
+    });
+    declared.chain(remedies).collect()
+}
+
+fn only(requests: Vec<Request>, options: &Options) -> Vec<Request> {
+    let wanted = |class: ChangeClass| options.only.as_ref().is_none_or(|only| only.contains(&class));
+    requests.into_iter().filter(|request| wanted(request.change.class())).collect()
+}
+
+fn mistake(judged: &Judged) -> String {
+    use pgtailor_model::declared::Verdict;
+    let entry = &judged.entry;
+    let what = match &judged.verdict {
+        Verdict::NoTable => format!("table {} does not exist", entry.table),
+        Verdict::NoColumn { column } => {
+            format!("table {} has no column {}", entry.table, pgtailor_model::name::quote_identifier(column))
+        }
+        Verdict::Impossible { reason } => reason.clone(),
+        other => other.name().to_owned(),
+    };
+    format!("{}: index {}: {what}", entry.origin, pgtailor_model::name::printable(&entry.name))
+}

@@ -1,0 +1,79 @@
+//! One error for all use cases: what was being done, and what to do about it.
+
+use std::path::PathBuf;
+
+use pgtailor_postgres::executor::ApplyError;
+use pgtailor_rollout::UndoError;
+
+/// Why a use case could not be carried out. The text says what and where; [`Error::hint`] says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address of the database cannot be understood.
+    #[error(transparent)]
+    Address(#[from] pgtailor_postgres::connect::ConnectError),
+    /// No session, or a question that the server refused.
+    #[error(transparent)]
+    Postgres(#[from] pgtailor_postgres::error::Error),
+    /// Nothing (more) was changed.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    ReadFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A catalog or a blueprint is wrong.
+    #[error(transparent)]
+    Blueprint(#[from] pgtailor_blueprint::Error),
+    /// No such built-in catalog, and no such file.
+    #[error("there is no catalog `{name}`: no file of this name, and the built-in ones are {known}")]
+    NoCatalog {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// Entries of a catalog that do not fit this database.
+    #[error("{}", mistakes.join("\n"))]
+    CatalogMistakes {
+        /// A sentence each, with file and line.
+        mistakes: Vec<String>,
+    },
+    /// An entry of the ledger cannot be taken back.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
+    /// The blueprint's data or workload cannot be used.
+    #[error(transparent)]
+    Bench(#[from] pgtailor_postgres::bench::BenchError),
+    /// No private server.
+    #[error(transparent)]
+    Lab(#[from] pgtailor_lab::LabError),
+    /// The demo was interrupted.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// What to do about it, when there is one thing to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Address(error) => error.hint(),
+            Self::Postgres(error) => error.hint(),
+            Self::Apply(error) => error.hint(),
+            Self::CatalogMistakes { .. } => Some("correct the catalog; nothing was changed".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The server's SQLSTATE, when there was one.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Postgres(error) => error.sqlstate(),
+            Self::Apply(error) => error.sqlstate(),
+            _ => None,
+        }
+    }
+}
