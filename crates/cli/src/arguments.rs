@@ -1,0 +1,287 @@
+//! The command line, as clap sees it. What a flag does is decided in `command/`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pgtailor::model::change::ChangeClass;
+
+/// Fits a PostgreSQL database to its workload: finds what is slow, chooses what helps, applies it without blocking anyone, takes it back.
+#[derive(Debug, Parser)]
+#[command(name = "pgtailor", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// How results are written; never changes what is found
+    #[arg(long, global = true, value_enum, default_value_t = FormatName::Human)]
+    pub format: FormatName,
+
+    /// When to use colour; `auto` follows the terminal and `NO_COLOR`
+    #[arg(long, global = true, value_enum, default_value_t = ColourChoice::Auto, value_name = "WHEN")]
+    pub color: ColourChoice,
+
+    /// Print results and errors only: no progress, no hints
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// See it work: a private server, a realistic workload, measured before and after
+    Demo(DemoArguments),
+    /// Walk the whole loop: analyze, choose, ask, apply, verify
+    Optimize(OptimizeArguments),
+    /// Write everything known about the database, without any row of data, to a file
+    Capture(CaptureArguments),
+    /// Show how tables are used and what is wrong; exits with 1 when something is
+    Check(CheckArguments),
+    /// Take applied changes back
+    Undo(UndoArguments),
+    /// List what was done to the database
+    History(Connection),
+    /// Say what this role, server and machine can and cannot do, and the one command that fixes each
+    Doctor(DoctorArguments),
+    /// Print a shell's completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, in roff
+    Man,
+}
+
+/// Which database; without any of these, as psql decides.
+#[derive(Args, Clone, Debug)]
+pub struct Connection {
+    /// URL, key=value string or database name, as psql takes it; else `DATABASE_URL`, PGHOST, PGSERVICE, ~/.pgpass and so on
+    #[arg(short, long, value_name = "DATABASE")]
+    pub database: Option<String>,
+}
+
+/// `pgtailor demo`
+#[derive(Args, Debug)]
+pub struct DemoArguments {
+    /// A built-in blueprint's name, or a folder that holds one
+    #[arg(long, default_value = "dreflowpro")]
+    pub blueprint: String,
+
+    /// Size of the data; 1 is what the blueprint calls its full size
+    #[arg(long, default_value_t = 1.0, value_parser = positive)]
+    pub scale: f64,
+
+    /// Concurrent clients
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub clients: u16,
+
+    /// How long the workload is measured, before and again after
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub seconds: u32,
+
+    /// Seed of the data and of the workload
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+
+    /// Where the HTML report is written
+    #[arg(long, default_value = "pgtailor-demo.html", value_name = "FILE")]
+    pub report: PathBuf,
+
+    /// Folder with the server's programs (initdb, postgres); else the newest that is found
+    #[arg(long, value_name = "FOLDER")]
+    pub server: Option<PathBuf>,
+}
+
+/// `pgtailor optimize`
+#[derive(Args, Debug)]
+#[command(after_help = OPTIMIZE_EXAMPLES)]
+pub struct OptimizeArguments {
+    #[command(flatten)]
+    pub connection: Connection,
+
+    /// Stop after the findings; exits with 1 when there are any
+    #[arg(long, conflicts_with = "dry_run")]
+    pub analyze_only: bool,
+
+    /// Print the exact SQL with sizes, locks and expected build times, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Apply without asking
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// A catalog of declared indexes: a TOML file, or a built-in name (dreflowpro); may be given several times
+    #[arg(long, value_name = "FILE|NAME")]
+    pub catalog: Vec<String>,
+
+    /// Which declared indexes are created: `useful` leaves redundant ones out and says why
+    #[arg(long, value_enum, default_value_t = Policy::Useful)]
+    pub catalog_policy: Policy,
+
+    /// Consider changes of these classes only
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
+    pub only: Vec<ChangeClass>,
+
+    /// Allow classes beside create-index and analyze
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
+    pub allow: Vec<ChangeClass>,
+}
+
+/// `pgtailor capture`
+#[derive(Args, Debug)]
+pub struct CaptureArguments {
+    #[command(flatten)]
+    pub connection: Connection,
+
+    /// The snapshot file to write (gzip-compressed JSON)
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// `pgtailor check`
+#[derive(Args, Debug)]
+pub struct CheckArguments {
+    /// A snapshot file; else the database is asked
+    #[arg(value_name = "SNAPSHOT", conflicts_with = "database")]
+    pub snapshot: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub connection: Connection,
+
+    /// Exit with 1 when something at least this bad is found
+    #[arg(long, value_enum, default_value_t = FailOn::Notice, value_name = "SEVERITY")]
+    pub fail_on: FailOn,
+}
+
+/// `pgtailor undo`
+#[derive(Args, Debug)]
+pub struct UndoArguments {
+    #[command(flatten)]
+    pub connection: Connection,
+
+    /// Entries to take back, by their number in `pgtailor history`
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    pub ids: Vec<i64>,
+
+    /// Take everything back, newest first
+    #[arg(long)]
+    pub all: bool,
+
+    /// Afterwards remove the ledger, too: nothing of pgtailor stays in the database
+    #[arg(long, requires = "all")]
+    pub remove_ledger: bool,
+
+    /// Print what would be done, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Do it without asking
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `pgtailor doctor`
+#[derive(Args, Debug)]
+pub struct DoctorArguments {
+    #[command(flatten)]
+    pub connection: Connection,
+
+    /// Print the SQL script that makes a least-privilege role for reading or for applying
+    #[arg(long, value_enum)]
+    pub role: Option<RoleName>,
+}
+
+/// `--format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatName {
+    /// For people, 80 columns
+    Human,
+    /// For programs; documented in docs/json.md
+    Json,
+    /// For pull requests and wikis
+    Markdown,
+    /// Only statements that psql can run
+    Sql,
+    /// One self-contained page
+    Html,
+}
+
+/// `--color`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColourChoice {
+    /// When standard output is a terminal and `NO_COLOR` is not set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// `--catalog-policy`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Policy {
+    /// What is missing and not redundant
+    Useful,
+    /// All that can be created
+    All,
+}
+
+/// `--fail-on`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Anything at all
+    Notice,
+    /// What costs something now
+    Warning,
+    /// What costs much, or breaks something soon
+    Critical,
+}
+
+/// `doctor --role`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleName {
+    /// Enough for advice
+    Read,
+    /// Enough for changes
+    Apply,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pgtailor demo                                        see the whole loop on a private server
+  pgtailor check -d shop                               how tables are used, and what is wrong
+  pgtailor optimize -d shop --dry-run --catalog indexes.toml
+  pgtailor optimize -d shop --catalog indexes.toml     asks before it changes anything
+  pgtailor undo -d shop --all                          take everything back
+
+The database is chosen as psql chooses it: -d, DATABASE_URL, PGHOST, PGSERVICE, ~/.pgpass.
+Exit status: 0 done or nothing found, 1 something found, 2 could not do it.";
+
+const OPTIMIZE_EXAMPLES: &str = "\
+Examples:
+  pgtailor optimize --analyze-only                     findings, no changes
+  pgtailor optimize --catalog dreflowpro --dry-run     what would be built, and why the rest would not
+  pgtailor optimize --catalog indexes.toml --yes       build what is missing, one index at a time
+  pgtailor optimize --catalog indexes.toml --dry-run --format sql > indexes.sql
+
+Change classes: create-index, drop-index, reindex, analyze, vacuum, settings, statistics.";
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
+        _ => Err("must be a number above 0, for example 0.1".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Arguments;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

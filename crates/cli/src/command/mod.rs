@@ -1,0 +1,51 @@
+//! The commands, one file each.
+
+mod capture;
+mod check;
+mod completions;
+mod demo;
+mod doctor;
+mod history;
+mod man;
+mod optimize;
+mod undo;
+
+use std::io::IsTerminal as _;
+
+use pgtailor::Database;
+
+use crate::Verdict;
+use crate::arguments::{Arguments, Command, Connection};
+use crate::output::{Printer, warn};
+
+/// Carries out the command.
+pub async fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Verdict> {
+    match arguments.command {
+        Command::Demo(arguments) => demo::run(&arguments, printer).await,
+        Command::Optimize(arguments) => optimize::run(&arguments, printer).await,
+        Command::Capture(arguments) => capture::run(&arguments, printer).await,
+        Command::Check(arguments) => check::run(&arguments, printer).await,
+        Command::Undo(arguments) => undo::run(&arguments, printer).await,
+        Command::History(connection) => history::run(&connection, printer).await,
+        Command::Doctor(arguments) => doctor::run(&arguments, printer).await,
+        Command::Completions { shell } => completions::run(shell),
+        Command::Man => man::run(),
+    }
+}
+
+/// The database that the flags and the environment name, as psql would choose it; warnings about it are printed.
+fn database(connection: &Connection) -> Result<Database, pgtailor::Error> {
+    let database = Database::resolve(&pgtailor::ConnectionInput::from_process(connection.database.clone()))?;
+    for warning in database.warnings() {
+        warn(warning);
+    }
+    Ok(database)
+}
+
+/// Asks a person. An error when nobody is at the terminal: silence is no consent.
+fn confirmed(question: &str) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        anyhow::bail!("nobody is at the terminal to confirm; nothing was changed\n\nhint: add --yes to apply without asking");
+    }
+    Ok(dialoguer::Confirm::new().with_prompt(question).default(false).interact()?)
+}

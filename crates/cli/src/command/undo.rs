@@ -1,0 +1,45 @@
+//! `pgtailor undo`: takes changes back.
+
+use pgtailor::model::rollout::Rollout;
+use pgtailor::report::{OutcomeReport, RolloutReport};
+use pgtailor::{Applied, Which};
+
+use super::{confirmed, database};
+use crate::arguments::UndoArguments;
+use crate::output::Printer;
+use crate::{Verdict, interrupt, progress};
+
+/// Prints, asks, takes back.
+pub async fn run(arguments: &UndoArguments, printer: &Printer) -> anyhow::Result<Verdict> {
+    let database = database(&arguments.connection)?;
+    let which = if arguments.all { Which::All } else { Which::Entries(arguments.ids.clone()) };
+    let preview = pgtailor::undo_preview(&database, &which).await?;
+    let rollout = Rollout { steps: preview.iter().map(|step| step.step.clone()).collect(), left_out: Vec::new() };
+    if arguments.dry_run {
+        printer.report(&RolloutReport::new(&rollout))?;
+        return Ok(Verdict::Done);
+    }
+    if !preview.is_empty() && !arguments.yes {
+        if printer.is_for_people() {
+            printer.report(&RolloutReport::new(&rollout))?;
+        }
+        let many = if preview.len() == 1 { "this change".to_owned() } else { format!("these {} changes", preview.len()) };
+        if !confirmed(&format!("Take {many} back in {database}?"))? {
+            printer.note("nothing was changed");
+            return Ok(Verdict::Done);
+        }
+    }
+    let cancel = interrupt::token(printer, "stopping: a drop that has begun is finished first; once more ends at once");
+    let events = progress::show(printer);
+    let undone = pgtailor::undo(&database, &which, &events, &cancel).await;
+    let outcomes = undone?.outcomes;
+    printer.report(&OutcomeReport::undo(&outcomes))?;
+    if Applied::of(&outcomes).not_done > 0 {
+        return Ok(Verdict::NotDone);
+    }
+    if arguments.remove_ledger {
+        pgtailor::remove_ledger(&database).await?;
+        printer.note("the ledger is removed; nothing of pgtailor is left in this database");
+    }
+    Ok(Verdict::Done)
+}
