@@ -1,3 +1,43 @@
-//! TODO
+//! Chores of this repository.
+//!
+//! `cargo run -p xtask -- tidy` checks the house rules; `cargo test` runs the same check as a test. Start with [`rules`]: one file
+//! a rule, and one list of them. Nothing here is part of the product.
 
-fn main() {}
+mod manifest;
+mod rules;
+mod source;
+mod tidy;
+mod tree;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo run -p xtask -- tidy";
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if words == ["tidy"] {
+        return run_tidy();
+    }
+    writeln!(std::io::stderr(), "{USAGE}")?;
+    Ok(ExitCode::from(2))
+}
+
+/// Prints every violation; the exit code is 1 when there is one.
+fn run_tidy() -> anyhow::Result<ExitCode> {
+    let violations = tidy::violations(&tree::Tree::read(repository())?);
+    let mut out = std::io::stdout().lock();
+    for violation in &violations {
+        writeln!(out, "{violation}")?;
+    }
+    let rules = rules::ALL.len();
+    writeln!(out, "{} rules, {} violations", rules, violations.len())?;
+    Ok(if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The root of the repository, which is the folder above this crate.
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate is a folder of the repository")
+}

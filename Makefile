@@ -1,0 +1,40 @@
+# The commands of this project. Each does its own set-up: see scripts/setup.sh.
+.POSIX:
+.SILENT:
+.PHONY: help setup demo test lint bench fmt clean
+
+help:
+	echo 'make demo    starts a private PostgreSQL, optimizes the example workload and shows the gain'
+	echo 'make test    runs every test'
+	echo 'make lint    format, clippy, licences and duplicate dependencies, documentation'
+	echo 'make bench   prints the figures that the README quotes'
+	echo 'make fmt     formats the code'
+	echo 'make setup   installs what is missing (the others do it themselves)'
+	echo 'make clean   removes what was built'
+
+setup:
+	scripts/setup.sh
+
+demo: setup
+	cargo run --release --locked -p pgtailor-cli -- demo
+
+test: setup
+	cargo test --workspace --locked
+
+# The `advisories` check of cargo-deny is left out: it needs a database from the network, so it would fail for reasons that are not
+# in the change. `cargo deny check advisories` runs it by hand.
+lint:
+	scripts/setup.sh lint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	cargo deny --locked --log-level error check --hide-inclusion-graph -D unmatched-skip licenses bans sources
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --lib --no-deps --locked --document-private-items --quiet
+
+bench: setup
+	scripts/bench.sh
+
+fmt:
+	cargo fmt --all
+
+clean:
+	cargo clean

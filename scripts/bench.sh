@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Prints the figures that this project claims about itself, each beside the limit it must keep. Wall-clock times of this machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Prints a name, a measured value with its unit, and the limit.
+figure() { printf '%-44s %10s   limit %s\n' "$1" "$2" "$3"; }
+
+# The seconds from starting the program to a lab that answers, once. The lab ends when its standard input does.
+lab_start() {
+    local started=$EPOCHREALTIME ready url
+    coproc LAB { "$1"; }
+    local input=${LAB[1]} pid=$LAB_PID
+    read -r url <&"${LAB[0]}"
+    ready=$EPOCHREALTIME
+    exec {input}>&-
+    wait "$pid"
+    [ -n "$url" ]
+    awk -v from="$started" -v to="$ready" 'BEGIN { printf "%.2f\n", to - from }'
+}
+
+cargo build --release --locked --quiet -p pgtailor-lab --example hold
+folder=${CARGO_TARGET_DIR:-target}/release/examples
+median=$(for _ in 1 2 3 4 5; do lab_start "$folder/hold"; done | sort -n | sed -n 3p)
+figure 'lab: from start to ready, median of 5' "$median s" '2 s'
+
+# Prints its own figures: seconds and resident memory of one capture of a database with 10,000 tables.
+if [ -e crates/postgres/examples/capture_many.rs ]; then
+    cargo run --release --locked --quiet -p pgtailor-postgres --example capture_many
+fi
