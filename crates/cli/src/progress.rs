@@ -42,7 +42,9 @@ fn one(printer: &Printer, bar: &mut Option<ProgressBar>, event: Event) {
         Event::Cancelling { why } => printer.note(&format!("  cancelling: {why}")),
         Event::Ended(outcome) => {
             if let Some(bar) = bar.take() {
+                let title = bar.prefix();
                 bar.finish_and_clear();
+                printer.note(&title);
             }
             printer.note(&format!("  {}", in_short(&outcome.result)));
         }

@@ -25,8 +25,31 @@ fn analysis_sends_only_reads_and_changes_nothing() {
     pgtailor.run(&["doctor"]).expect_code(0);
     assert_eq!((server.dump_all("shop"), counters(&server)), before);
 
+    let seen = assert_only_reads(&server.log());
+    assert!(seen > 20, "the log shows what was sent: {seen}");
+}
+
+/// A run that finds nothing to do writes nothing, not even to the ledger.
+#[test]
+fn a_second_apply_sends_only_reads() {
+    let server = Server::with_settings(&[("log_statement", "all"), ("log_line_prefix", "<%a> ")]);
+    let url = shop::create(&server, "shop");
+    let folder = tempfile::tempdir().expect("a folder");
+    let catalog = folder.path().join("indexes.toml");
+    std::fs::write(&catalog, shop::CATALOG).expect("written");
+    let pgtailor = Program::new(PGTAILOR).on(&url);
+    let arguments = ["optimize", "--yes", "--catalog", catalog.to_str().expect("UTF-8")];
+    pgtailor.run(&arguments).expect_code(0);
+    let until_now = server.log().len();
+    pgtailor.run(&arguments).expect_code(0);
+    let seen = assert_only_reads(&server.log()[until_now..]);
+    assert!(seen > 20, "the log shows what was sent: {seen}");
+}
+
+/// Fails when our sessions sent anything but reads; how many statements they sent.
+fn assert_only_reads(log: &str) -> usize {
     let mut seen = 0;
-    for entry in entries(&server.log()).iter().filter(|entry| entry.starts_with("<pgtailor")) {
+    for entry in entries(log).iter().filter(|entry| entry.starts_with("<pgtailor")) {
         let Some((_, said)) = entry.split_once("LOG:  ") else { continue };
         // `statement: …` is the simple protocol, `execute <unnamed>: …` the extended one; the rest is about connections.
         let Some((kind, text)) = said.split_once(": ") else { continue };
@@ -55,7 +78,7 @@ fn analysis_sends_only_reads_and_changes_nothing() {
             seen += 1;
         }
     }
-    assert!(seen > 20, "the log shows what was sent: {seen}");
+    seen
 }
 
 /// The log's entries, each on one line, without the comments of SQL files: only the first line of an entry carries the prefix.
