@@ -193,3 +193,16 @@ fn undo_never_drops_an_index_that_only_has_the_name() {
     assert!(run.code == Some(0) || run.code == Some(2), "{}\n{}", run.out, run.err);
     assert_eq!(fixture.server.sql("shop", "SELECT relname FROM pg_class WHERE relname LIKE 'idx\\_%'"), "idx_status");
 }
+
+/// `REINDEX CONCURRENTLY` gives an index another OID: it is still ours, and undo drops it rather than only saying so.
+#[test]
+fn undo_finds_an_index_that_was_rebuilt_meanwhile() {
+    let fixture = Fixture::new();
+    fixture.pgtailor.run(&fixture.arguments()).expect_code(0);
+    fixture.server.sql("shop", "REINDEX INDEX CONCURRENTLY idx_status");
+    fixture.pgtailor.run(&["undo", "--all", "--yes"]).expect_code(0);
+    assert_eq!(
+        fixture.server.sql("shop", "SELECT relname FROM pg_class WHERE relname LIKE 'idx\\_%' OR relname LIKE '\\_pgt%'"),
+        ""
+    );
+}

@@ -42,7 +42,10 @@ pub(super) async fn rename(sessions: &Sessions, schema: &str, from: &str, to: &s
                 let jitter = u64::from(sessions.identity.process_id.unsigned_abs() % 500);
                 tokio::time::sleep(Duration::from_millis(500 + jitter)).await;
             }
-            done => return done.map_err(while_doing("rename the index before dropping it")),
+            done => {
+                let is_that_index = done.map_err(while_doing("rename the index before dropping it"))?;
+                return if is_that_index { Ok(()) } else { Err(ApplyError::NotThatIndex) };
+            }
         }
     }
     unreachable!("the last attempt returns")
@@ -86,7 +89,8 @@ async fn being_built(client: &Client, table: Oid) -> Result<bool, ApplyError> {
     row.try_get(0).map_err(while_doing("see whether the index is being built"))
 }
 
-async fn try_rename(builder: &Client, rename: &str, to: &str, oid: Oid) -> Result<(), tokio_postgres::Error> {
+/// Whether the name meant the index `oid`; if not, the renaming was taken back.
+async fn try_rename(builder: &Client, rename: &str, to: &str, oid: Oid) -> Result<bool, tokio_postgres::Error> {
     const NAMED: &str = "/* pgtailor */ SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = $1 AND relname::text = $2)";
     let renamed = match builder.batch_execute(rename).await {
         Ok(()) => builder.query_one(NAMED, &[&oid.0, &to]).await.and_then(|row| row.try_get::<_, bool>(0)),
@@ -94,5 +98,5 @@ async fn try_rename(builder: &Client, rename: &str, to: &str, oid: Oid) -> Resul
     };
     let end = if matches!(renamed, Ok(true)) { "/* pgtailor */ COMMIT" } else { "/* pgtailor */ ROLLBACK" };
     builder.batch_execute(end).await?;
-    renamed.map(|_| ())
+    renamed
 }

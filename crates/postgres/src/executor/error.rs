@@ -42,6 +42,9 @@ pub enum ApplyError {
         /// The database, quoted.
         database: String,
     },
+    /// A name meant another index than the one to be dropped.
+    #[error("the index was renamed or replaced a moment ago")]
+    NotThatIndex,
     /// The ledger came here with a copy of another server's data.
     #[error("the ledger in this database was written on another server or database")]
     ForeignLedger,
@@ -67,6 +70,7 @@ impl ApplyError {
                 "if this is a copy, remove the copied ledger: `DROP SCHEMA pgtailor CASCADE`; nothing of it was acted upon"
                     .to_owned()
             }
+            Self::NotThatIndex => "run the same command again; nothing was dropped".to_owned(),
             Self::Gone { .. } => {
                 "run pgtailor again when the server is back: it finds out what became of the open step".to_owned()
             }

@@ -13,8 +13,8 @@ use super::sessions::Sessions;
 pub(super) struct Passed {
     /// Every index of the table at this moment: none of these is ours to clean up.
     pub indexes_before: Vec<Oid>,
-    /// The name of the index to drop as it is now; it may have been renamed since it was made.
-    pub current_name: Option<String>,
+    /// The index to drop, with its name now: it may have been renamed, or rebuilt under another OID, since it was made.
+    pub to_drop: Option<(Oid, String)>,
 }
 
 /// Lets `change` pass, or says what became of it without anything being sent.
@@ -46,7 +46,7 @@ pub(super) async fn pass(change: &Change, sessions: &Sessions) -> Result<Result<
             if name_is_taken(sessions, &table.schema, name).await? {
                 return refused(format!("the name {} was taken since the decision was taken", printable(name)));
             }
-            Ok(Ok(Passed { indexes_before, current_name: None }))
+            Ok(Ok(Passed { indexes_before, to_drop: None }))
         }
         Change::DropIndex { name, index_oid, definition, .. } => {
             let found = indexes
@@ -59,10 +59,10 @@ pub(super) async fn pass(change: &Change, sessions: &Sessions) -> Result<Result<
             };
             match keeps(found, definition) {
                 Some(reason) => refused(format!("index {} {reason}", printable(&found.name))),
-                None => Ok(Ok(Passed { indexes_before, current_name: Some(found.name.clone()) })),
+                None => Ok(Ok(Passed { indexes_before, to_drop: Some((found.oid, found.name.clone())) })),
             }
         }
-        Change::Analyze { .. } => Ok(Ok(Passed { indexes_before, current_name: None })),
+        Change::Analyze { .. } => Ok(Ok(Passed { indexes_before, to_drop: None })),
     }
 }
 

@@ -152,9 +152,9 @@ impl Executor<'_> {
                 return Ok(result);
             }
         };
-        let (sql, cancellable) = match (&step.change, &passed.current_name) {
-            (Change::DropIndex { table, index_oid, .. }, Some(_)) => {
-                (settle::drop_sql(&table.schema, &aside::name(*index_oid)), Cancellable::WhileValid(*index_oid))
+        let (sql, cancellable) = match (&step.change, &passed.to_drop) {
+            (Change::DropIndex { table, .. }, Some((oid, _))) => {
+                (settle::drop_sql(&table.schema, &aside::name(*oid)), Cancellable::WhileValid(*oid))
             }
             _ => (step.sql.clone(), Cancellable::Always),
         };
@@ -173,22 +173,23 @@ impl Executor<'_> {
         };
         let (id, created_at) = record_intent(&self.sessions.watchdog, &intent).await?;
         *entry_id = Some(id);
-        advance(&self.sessions.watchdog, id, State::Intent, State::Running, &Move::default()).await?;
-        let mut open = Open {
+        let index_oid = passed.to_drop.as_ref().map(|(oid, _)| *oid);
+        let running = Move { index_oid, ..Move::default() };
+        advance(&self.sessions.watchdog, id, State::Intent, State::Running, &running).await?;
+        let open = Open {
             id,
             undoes: task.undoes,
             change: &step.change,
             indexes_before: &passed.indexes_before,
-            index_oid: None,
+            index_oid,
             state: State::Running,
             created_at,
         };
-        if let (Change::DropIndex { table, index_oid, .. }, Some(name)) = (&step.change, &passed.current_name) {
-            open.index_oid = Some(*index_oid);
-            if let Err(error) = aside::rename(&self.sessions, &table.schema, name, &aside::name(*index_oid), *index_oid).await {
-                let trouble = Trouble { sqlstate: error.sqlstate().map(str::to_owned), reason: error.to_string() };
-                return settle(open, &self.sessions, Duration::ZERO, Some(&trouble), self.events).await;
-            }
+        if let (Change::DropIndex { table, .. }, Some((oid, name))) = (&step.change, &passed.to_drop)
+            && let Err(error) = aside::rename(&self.sessions, &table.schema, name, &aside::name(*oid), *oid).await
+        {
+            let trouble = Trouble { sqlstate: error.sqlstate().map(str::to_owned), reason: error.to_string() };
+            return settle(open, &self.sessions, Duration::ZERO, Some(&trouble), self.events).await;
         }
         let ended = supervise::run(&sql, &self.sessions, step.limits, cancellable, self.events, self.cancel).await;
         let trouble = trouble(&ended);
