@@ -70,6 +70,7 @@ fn table() -> Table {
         pages: Pages(10_417),
         size: Some(Bytes(10_417 * 8192)),
         partition_of: None,
+        inherits: Vec::new(),
         columns: columns.collect(),
         indexes: Vec::new(),
     }

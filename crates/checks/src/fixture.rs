@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use pgtailor_model::activity::{Activity, Statements, TableActivity};
+use pgtailor_model::activity::{Activity, Beyond, Statements, TableActivity};
 use pgtailor_model::catalog::{Catalog, Column, ColumnStatistics, Index, Persistence, Table, TableKind};
-use pgtailor_model::index::IndexDefinition;
+use pgtailor_model::index::{Direction, IndexDefinition, Nulls};
 use pgtailor_model::name::{Oid, QualifiedName};
+use pgtailor_model::shape::{Comparison, Operand, OrderKey, Predicate, Service, Shape, Subject};
 use pgtailor_model::snapshot::{Capabilities, SNAPSHOT_VERSION, Server, Setting, Snapshot};
 use pgtailor_model::unit::{Milliseconds, Pages, Rows};
-use pgtailor_model::workload::{Query, Shape, Workload};
+use pgtailor_model::workload::{Query, Workload};
 
 /// A snapshot in the making.
 pub(crate) struct Fixture {
@@ -65,6 +66,7 @@ impl Fixture {
             pages: Pages(pages),
             size: Some(Pages(pages).bytes(8192)),
             partition_of: None,
+            inherits: Vec::new(),
             columns: columns
                 .iter()
                 .zip(1..)
@@ -144,7 +146,8 @@ impl Fixture {
 
     /// Says that statements were recorded.
     pub(crate) fn recorded(mut self) -> Self {
-        self.snapshot.activity.statements = Statements::Recorded { statements: Vec::new(), evicted: None, since: None };
+        self.snapshot.activity.statements =
+            Statements::Recorded { statements: Vec::new(), evicted: None, since: None, beyond: Beyond::default() };
         self
     }
 
@@ -188,6 +191,24 @@ pub(crate) fn workload(statements: &[(&str, f64, Shape)]) -> Workload {
         calls: 100,
         total_time: Milliseconds(*time),
         shapes: vec![shape.clone()],
+        ..Query::default()
     });
-    Workload { queries: queries.collect(), skipped: Vec::new() }
+    Workload { queries: queries.collect(), ..Workload::default() }
+}
+
+/// A shape of `table` that compares columns with a parameter, served by a B-tree.
+pub(crate) fn shape(table: Oid, conditions: &[(&str, Comparison)]) -> Shape {
+    let predicates = conditions.iter().map(|(column, comparison)| Predicate {
+        subject: Subject::Column((*column).to_owned()),
+        comparison: *comparison,
+        operator: "=".to_owned(),
+        operand: Operand::Parameters(vec![1]),
+        service: Service::btree(),
+    });
+    Shape { predicates: predicates.collect(), ..Shape::of(table) }
+}
+
+/// A sort key over a column, nulls where the direction puts them.
+pub(crate) fn order_key(column: &str, direction: Direction) -> OrderKey {
+    OrderKey { subject: Subject::Column(column.to_owned()), direction, nulls: Nulls::default_for(direction), distance: None }
 }

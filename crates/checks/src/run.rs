@@ -62,7 +62,8 @@ fn first_number(finding: &Finding) -> f64 {
 #[cfg(test)]
 mod tests {
     use pgtailor_model::index::IndexDefinition;
-    use pgtailor_model::workload::{Shape, Workload};
+    use pgtailor_model::shape::Comparison;
+    use pgtailor_model::workload::Workload;
 
     use super::*;
     use crate::fixture::{Fixture, activity, workload};
@@ -82,7 +83,7 @@ mod tests {
     #[test]
     fn the_worst_and_most_expensive_comes_first() {
         let fixture = fixture();
-        let by_x = |table: &str| Shape { table: fixture.oid(table), equality: vec!["x".to_owned()], ..Shape::default() };
+        let by_x = |table: &str| crate::fixture::shape(fixture.oid(table), &[("x", Comparison::Equal)]);
         let workload = workload(&[("b by x", 70.0, by_x("b")), ("a by x", 30.0, by_x("a"))]);
         let snapshot = fixture.snapshot();
         let outcome = run(&Subject { snapshot: &snapshot, workload: &workload });

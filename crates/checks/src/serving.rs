@@ -4,7 +4,7 @@
 
 use pgtailor_model::catalog::{Index, Table};
 use pgtailor_model::index::{Direction, KeyPart, Nulls};
-use pgtailor_model::workload::{OrderColumn, Shape};
+use pgtailor_model::shape::{OrderKey, Shape, Subject};
 
 use crate::threshold::{ASSUMED_RANGE_FRACTION, WELL_SERVED_FRACTION};
 
@@ -16,7 +16,7 @@ pub(crate) struct Need {
     /// Columns within bounds: the first that follows in an index narrows the scan.
     pub(crate) range: Vec<String>,
     /// The order that lets the statement stop early; empty when it does not stop.
-    pub(crate) order: Vec<OrderColumn>,
+    pub(crate) order: Vec<OrderKey>,
 }
 
 /// What an index could do for `shape`, or `None` when none could.
@@ -24,14 +24,16 @@ pub(crate) struct Need {
 /// Joined columns count when `is_selective`: another part of the statement picks rows, so that the join looks up some rows of this table and
 /// not all of them.
 pub(crate) fn need(shape: &Shape, is_selective: bool) -> Option<Need> {
-    let mut equality = shape.equality.clone();
+    let mut equality = shape.equality();
     if is_selective {
-        equality.extend(shape.join.iter().filter(|column| !shape.equality.contains(column)).cloned());
+        equality.extend(shape.join().into_iter().filter(|column| !shape.equality().contains(column)));
     }
-    let range = shape.range.iter().filter(|column| !equality.contains(column)).cloned().collect();
-    let order: Vec<OrderColumn> = if shape.limited {
+    let range = shape.range().into_iter().filter(|column| !equality.contains(column)).map(str::to_owned).collect();
+    let equality: Vec<String> = equality.into_iter().map(str::to_owned).collect();
+    let order: Vec<OrderKey> = if shape.limited {
         // Sorting by what is equal anyway sorts nothing.
-        shape.order_by.iter().filter(|key| !shape.equality.contains(&key.column)).cloned().collect()
+        let constant = shape.equality();
+        shape.order_by.iter().filter(|key| !constant.contains(&key.subject.text())).cloned().collect()
     } else {
         Vec::new()
     };
@@ -45,7 +47,7 @@ pub(crate) fn columns(need: &Need) -> Vec<String> {
     if need.order.is_empty() {
         columns.extend(need.range.first().cloned());
     } else {
-        columns.extend(need.order.iter().map(|key| key.column.clone()));
+        columns.extend(need.order.iter().map(|key| key.subject.text().to_owned()));
     }
     columns
 }
@@ -64,7 +66,11 @@ pub(crate) fn columns_sql(need: &Need) -> String {
             Nulls::First => " NULLS FIRST",
             Nulls::Last => " NULLS LAST",
         };
-        format!("{}{direction}{nulls}", quote(&key.column))
+        let subject = match &key.subject {
+            Subject::Column(column) => quote(column),
+            Subject::Expression { sql, .. } => format!("({sql})"),
+        };
+        format!("{subject}{direction}{nulls}")
     }));
     pgtailor_model::name::printable(&columns.join(", "))
 }
@@ -108,7 +114,8 @@ fn serves(index: &Index, need: &Need, table: &Table) -> bool {
     }
     let next = keys.get(equal);
     let in_range = next.is_some_and(|key| need.range.iter().any(|column| column == key));
-    let in_order = next.is_some_and(|key| need.order.first().is_some_and(|first| first.column == *key));
+    let in_order =
+        next.is_some_and(|key| need.order.first().is_some_and(|first| first.subject == Subject::Column((*key).to_owned())));
     if need.equality.is_empty() {
         // With both, either may be what makes the statement fast.
         return in_range || in_order;
@@ -136,13 +143,15 @@ fn one_of_distinct(column: &str, table: &Table) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use pgtailor_model::index::IndexDefinition;
+    use pgtailor_model::name::Oid;
+    use pgtailor_model::shape::Comparison;
 
     use super::*;
     use crate::fixture::Fixture;
 
     fn need_of(equality: &[&str], range: &[&str], order: &[&str]) -> Need {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let key = |column: String| OrderColumn { column, direction: Direction::Descending, nulls: Nulls::First };
+        let key = |column: String| crate::fixture::order_key(&column, Direction::Descending);
         Need { equality: owned(equality), range: owned(range), order: owned(order).into_iter().map(key).collect() }
     }
 
@@ -191,14 +200,14 @@ mod tests {
 
     #[test]
     fn joined_columns_count_only_when_something_picks_rows() {
-        let shape = Shape { join: vec!["org".to_owned()], ..Shape::default() };
+        let shape = crate::fixture::shape(Oid(1), &[("org", Comparison::Join)]);
         assert_eq!(need(&shape, false), None);
         assert_eq!(need(&shape, true), Some(need_of(&["org"], &[], &[])));
     }
 
     #[test]
     fn an_order_counts_only_with_a_limit() {
-        let key = OrderColumn { column: "at".to_owned(), direction: Direction::Ascending, nulls: Nulls::Last };
+        let key = crate::fixture::order_key("at", Direction::Ascending);
         let shape = Shape { order_by: vec![key], ..Shape::default() };
         assert_eq!(need(&shape, false), None);
         assert!(need(&Shape { limited: true, ..shape }, false).is_some());

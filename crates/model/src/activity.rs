@@ -13,6 +13,9 @@ use crate::unit::{Bytes, Milliseconds, Rows};
 pub struct Activity {
     /// When the database's counters began (`pg_stat_database.stats_reset`, else the server's start).
     pub since: Option<Timestamp>,
+    /// Time that sessions spent executing statements in this database since then (`pg_stat_database.active_time`); `None` before
+    /// server 14.
+    pub active_time: Option<Milliseconds>,
     /// By table.
     pub tables: BTreeMap<Oid, TableActivity>,
     /// By index.
@@ -75,6 +78,9 @@ pub enum Statements {
         evicted: Option<u64>,
         /// When recording began; `None` when this version does not say.
         since: Option<Timestamp>,
+        /// Time and calls of statements that are recorded and not in `statements`: utility statements, those whose text is hidden or
+        /// lost, and those past the limit of the capture. Our own are not counted.
+        beyond: Beyond,
     },
     /// Not recorded, or not readable.
     Unavailable {
@@ -83,6 +89,15 @@ pub enum Statements {
         /// The one thing to do.
         remedy: String,
     },
+}
+
+/// Recorded statements that were not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Beyond {
+    /// Executions.
+    pub calls: u64,
+    /// Total execution time.
+    pub total_time: Milliseconds,
 }
 
 /// One normalized statement.
@@ -100,6 +115,13 @@ pub struct StatementActivity {
     pub rows: Rows,
     /// Shared blocks read from the cache and from outside it, as bytes.
     pub blocks_accessed: Bytes,
+    /// Total planning time; `None` when the server does not record it (`pg_stat_statements.track_planning`).
+    pub planning_time: Option<Milliseconds>,
+    /// Write-ahead log written; `None` before version 1.8 of the extension.
+    pub wal: Option<Bytes>,
+    /// Attribution in the text's comments (sqlcommenter): tag to value. The server keeps the comments of the first execution only, so it
+    /// is one sender of maybe several.
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Default for Statements {

@@ -13,6 +13,11 @@ use crate::unit::{Bytes, Pages, Rows};
 pub struct Catalog {
     /// Sorted by schema and name.
     pub tables: Vec<Table>,
+    /// Views with what they select, sorted by schema and name.
+    pub views: Vec<View>,
+    /// Functions outside `pg_catalog` by name, with the most volatile of those that share it: an index can only compute what is
+    /// immutable.
+    pub functions: BTreeMap<String, Volatility>,
     /// Every name taken by a relation (table, index, view, sequence …), by schema: what a new index may not be called.
     pub relation_names: BTreeMap<String, Vec<String>>,
     /// Operator classes by access method and name, with whether it is the default of its type.
@@ -42,10 +47,35 @@ pub struct Table {
     pub size: Option<Bytes>,
     /// The partitioned table that it is a partition of.
     pub partition_of: Option<Oid>,
+    /// Further tables whose scans read this one, too (`INHERITS`), in their order.
+    pub inherits: Vec<Oid>,
     /// By attribute number, dropped columns left out.
     pub columns: Vec<Column>,
     /// Sorted by name.
     pub indexes: Vec<Index>,
+}
+
+/// A view.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// Schema and name.
+    pub name: QualifiedName,
+    /// Its columns, first to last, unquoted.
+    pub columns: Vec<String>,
+    /// Its `SELECT`, as `pg_get_viewdef` writes it with an empty search path; `None` when it could not be read.
+    pub definition: Option<String>,
+}
+
+/// `pg_proc.provolatile`: how far a function's value depends on more than its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Volatility {
+    /// On nothing else.
+    Immutable,
+    /// On the database's content or settings, but not within one statement.
+    Stable,
+    /// Another value at each call.
+    Volatile,
 }
 
 /// The relations that can have indexes.
@@ -159,6 +189,11 @@ impl Catalog {
     /// The table of this name.
     pub fn table(&self, name: &QualifiedName) -> Option<&Table> {
         self.tables.binary_search_by(|table| table.name.cmp(name)).ok().map(|position| &self.tables[position])
+    }
+
+    /// The view of this name.
+    pub fn view(&self, name: &QualifiedName) -> Option<&View> {
+        self.views.binary_search_by(|view| view.name.cmp(name)).ok().map(|position| &self.views[position])
     }
 
     /// The table of this identifier.

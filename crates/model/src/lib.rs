@@ -5,6 +5,7 @@
 //! indexes must agree on to be the same) and [`rollout::Rollout`] (what will be done).
 
 pub mod activity;
+pub mod binding;
 pub mod catalog;
 pub mod change;
 pub mod declared;
@@ -18,6 +19,7 @@ pub mod outcome;
 pub mod performance;
 pub mod quantity;
 pub mod rollout;
+pub mod shape;
 pub mod snapshot;
 pub mod unit;
 pub mod workload;

@@ -9,7 +9,7 @@ use crate::activity::Activity;
 use crate::catalog::Catalog;
 
 /// Version of the snapshot file's format. A reader refuses other versions with a clear sentence.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 /// One database at one moment. Enough to repeat any decision offline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,24 +1,31 @@
-//! What the database is asked to do: statements, and what an index could serve in each.
+//! What the database is asked to do: statements, how they are executed, and where that is known from.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::index::{Direction, Nulls};
-use crate::name::Oid;
-use crate::unit::Milliseconds;
+use crate::binding::{Binding, Parameter};
+use crate::shape::Shape;
+use crate::unit::{Bytes, Milliseconds, Rows};
 
 /// The statements of a database. Skipped and considered together are everything that was seen.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Workload {
     /// By total time, longest first.
     pub queries: Vec<Query>,
     /// What was not understood, with its reason.
     pub skipped: Vec<Skipped>,
+    /// Where it is known from, in the order asked for.
+    pub sources: Vec<SourceReport>,
+    /// How much of the database's work the sources saw.
+    pub coverage: Coverage,
 }
 
 /// One normalized statement, understood.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
-    /// Equal for statements that differ in literals and white space only.
+    /// Sixteen hexadecimal digits, equal for statements that differ in literals, lengths of IN-lists, aliases and white space only.
     pub fingerprint: String,
     /// The normalized text; never literals.
     pub text: String,
@@ -26,41 +33,24 @@ pub struct Query {
     pub calls: u64,
     /// Total execution time.
     pub total_time: Milliseconds,
+    /// Rows returned or affected; `None` when no source says.
+    pub rows: Option<Rows>,
+    /// Total planning time; `None` when no source says (`pg_stat_statements.track_planning` is off, as it is by default).
+    pub planning_time: Option<Milliseconds>,
+    /// Write-ahead log written; `None` when no source says.
+    pub wal: Option<Bytes>,
     /// What each reference to a table asks for.
     pub shapes: Vec<Shape>,
+    /// The parameters of `text`, `$1` first.
+    pub parameters: Vec<Parameter>,
+    /// Values for them, each set with its weight; empty until they were drawn, or when none could be found.
+    pub bindings: Vec<Binding>,
+    /// Who sends it, as its comments say: tag to value to executions.
+    pub tags: Tags,
 }
 
-/// What one reference to one table in a statement asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Shape {
-    /// The table.
-    pub table: Oid,
-    /// Columns compared for equality with a constant or parameter (`=`, `IN`, `= ANY`, `IS NULL`).
-    pub equality: Vec<String>,
-    /// Columns compared with a constant or parameter by `<`, `<=`, `>`, `>=`, `BETWEEN` or a prefix `LIKE`.
-    pub range: Vec<String>,
-    /// Columns equal to a column of another table.
-    pub join: Vec<String>,
-    /// Columns filtered in a way that a B-tree cannot serve (`ILIKE`, `%x%`, functions of the column), with the reason.
-    pub not_sargable: Vec<(String, String)>,
-    /// The order asked for, when every sort column is of this table.
-    pub order_by: Vec<OrderColumn>,
-    /// Whether the statement stops after some rows.
-    pub limited: bool,
-    /// Columns that the statement changes; empty for reads, all columns for inserts and deletes.
-    pub written: Vec<String>,
-}
-
-/// One column of an `ORDER BY`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct OrderColumn {
-    /// Its name.
-    pub column: String,
-    /// Its direction.
-    pub direction: Direction,
-    /// Where nulls sort.
-    pub nulls: Nulls,
-}
+/// Attribution by comments in statements (sqlcommenter): `application`, `route`, `action` … to values to executions seen with them.
+pub type Tags = BTreeMap<String, BTreeMap<String, u64>>;
 
 /// A statement that was not considered, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,4 +63,42 @@ pub struct Skipped {
     pub total_time: Milliseconds,
     /// Why, as a sentence without a period.
     pub reason: String,
+}
+
+/// What one source gave.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceReport {
+    /// What it is: `pg_stat_statements`, `postgresql.csv`, `queries/`.
+    pub name: String,
+    /// Executions seen.
+    pub calls: u64,
+    /// Their total time; 0 when the source has no times.
+    pub total_time: Milliseconds,
+    /// The first moment that it covers.
+    pub since: Option<Timestamp>,
+    /// The last one.
+    pub until: Option<Timestamp>,
+    /// What it could not give, each with the reason and what to do, as sentences without a period.
+    pub notes: Vec<String>,
+}
+
+/// How much of the time that the server spent on statements of this database the sources saw.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Time of the statements that were seen, understood or not.
+    pub seen: Milliseconds,
+    /// Time that the server spent executing statements of this database in the same period (`pg_stat_database.active_time`, server 14
+    /// and later); `None` when it is not known.
+    pub whole: Option<Milliseconds>,
+    /// Entries that `pg_stat_statements` forgot for want of room in that period; `None` when it does not say.
+    pub evicted: Option<u64>,
+    /// Why `whole` is not known or not exact, as a sentence without a period.
+    pub doubt: Option<String>,
+}
+
+impl Coverage {
+    /// `seen / whole`, at most 1: the sources measure inside the executor, so a little more than the session's activity can be seen.
+    pub fn share(&self) -> Option<f64> {
+        self.whole.filter(|whole| whole.0 > 0.0).map(|whole| (self.seen.0 / whole.0).clamp(0.0, 1.0))
+    }
 }

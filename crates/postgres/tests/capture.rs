@@ -387,7 +387,7 @@ async fn statements_are_read_from_any_version_in_any_schema() {
         run(&admin, "SELECT /* user=ann@x.org */ a FROM t WHERE b = 'x1'").await;
 
         let snapshot = captured(&url).await;
-        let Statements::Recorded { statements, evicted, since } = &snapshot.activity.statements else {
+        let Statements::Recorded { statements, evicted, since, .. } = &snapshot.activity.statements else {
             panic!("{version}: {:?}", snapshot.activity.statements)
         };
         let all = format!("{statements:?}");

@@ -26,6 +26,7 @@ fn table(oid: u32, name: &str) -> Table {
         pages: Pages(10),
         size: None,
         partition_of: None,
+        inherits: Vec::new(),
         columns: Vec::new(),
         indexes: Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! Facts: what one condition says about one column, and how facts add up to a shape.
 
-use pgtailor_model::workload::Shape;
+use pgtailor_model::shape::{Comparison, Operand, Predicate, Service, Shape, Subject};
 
 use crate::scope::{Column, Origin};
 
@@ -80,21 +80,23 @@ fn either_about(branches: &[Vec<Fact>], origin: &Origin, reason: &str) -> Vec<Fa
     if refused.is_empty() { vec![fact(Kind::NotSargable(reason.to_owned()))] } else { refused }
 }
 
-/// Writes `kind`, said of `column`, into `shape`. Columns keep the order of the text, each once.
+/// Writes `kind`, said of `column`, into `shape`, each once.
 pub(crate) fn record(shape: &mut Shape, column: &str, kind: &Kind) {
-    let columns = match kind {
-        Kind::Equality | Kind::IsNull => &mut shape.equality,
-        Kind::Range => &mut shape.range,
-        Kind::Join => &mut shape.join,
-        Kind::NotSargable(reason) => {
-            let entry = (column.to_owned(), reason.clone());
-            if !shape.not_sargable.contains(&entry) {
-                shape.not_sargable.push(entry);
-            }
-            return;
-        }
+    let (comparison, operator, service) = match kind {
+        Kind::Equality => (Comparison::Equal, "=", Service::btree()),
+        Kind::IsNull => (Comparison::Null, "", Service::btree()),
+        Kind::Range => (Comparison::Range, "<", Service::btree()),
+        Kind::Join => (Comparison::Join, "=", Service::btree()),
+        Kind::NotSargable(reason) => (Comparison::Other, "", Service::nothing(reason)),
     };
-    if !columns.iter().any(|known| known == column) {
-        columns.push(column.to_owned());
+    let predicate = Predicate {
+        subject: Subject::Column(column.to_owned()),
+        comparison,
+        operator: operator.to_owned(),
+        operand: Operand::Nothing,
+        service,
+    };
+    if !shape.predicates.contains(&predicate) {
+        shape.predicates.push(predicate);
     }
 }

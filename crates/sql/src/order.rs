@@ -3,7 +3,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{FuncCall, Node, SelectStmt, SortBy, SortByDir, SortByNulls, a_const};
 use pgtailor_model::index::{Direction, Nulls};
-use pgtailor_model::workload::OrderColumn;
+use pgtailor_model::shape::{OrderKey, Subject};
 
 use crate::scope::{Column, Origin, Output, Reach};
 use crate::walker::{Ending, Place, Walker, string};
@@ -50,7 +50,12 @@ impl Walker<'_> {
         let ordered_by_all = |start: &Origin| {
             let columns = keys.iter().map(|(origins, direction, nulls)| {
                 let origin = origins.iter().find(|origin| origin.reference == start.reference)?;
-                Some(OrderColumn { column: origin.column.clone(), direction: *direction, nulls: *nulls })
+                Some(OrderKey {
+                    subject: Subject::Column(origin.column.clone()),
+                    direction: *direction,
+                    nulls: *nulls,
+                    distance: None,
+                })
             });
             let order = columns.collect::<Option<Vec<_>>>()?;
             Some(Ending { reference: start.reference, through: start.through.clone(), order, limited: false })
@@ -105,7 +110,12 @@ impl Walker<'_> {
         }
         let Column { origins, .. } = self.column(call.args.first()?, place)?;
         let [Origin { reference, column, through }] = origins.as_slice() else { return None };
-        let order = vec![OrderColumn { column: column.clone(), direction, nulls: Nulls::default_for(direction) }];
+        let order = vec![OrderKey {
+            subject: Subject::Column(column.clone()),
+            direction,
+            nulls: Nulls::default_for(direction),
+            distance: None,
+        }];
         Some(Ending { reference: *reference, through: through.clone(), order, limited: true })
     }
 }

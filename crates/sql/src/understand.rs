@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use pg_query::NodeEnum;
 use pgtailor_model::activity::StatementActivity;
 use pgtailor_model::catalog::Catalog;
+use pgtailor_model::shape::Shape;
 use pgtailor_model::unit::Milliseconds;
-use pgtailor_model::workload::{Query, Shape, Skipped, Workload};
+use pgtailor_model::workload::{Query, Skipped, Workload};
 
 use crate::relation::{Relation, Relations};
 use crate::room::with_room;
@@ -46,7 +47,7 @@ fn read(statements: &[StatementActivity], catalog: &Catalog, search_path: &[Stri
     }
     for (fingerprint, Group { text, tree, calls, total_time, .. }) in groups {
         match shapes(&tree, &relations) {
-            Ok(shapes) => workload.queries.push(Query { fingerprint, text, calls, total_time, shapes }),
+            Ok(shapes) => workload.queries.push(Query { fingerprint, text, calls, total_time, shapes, ..Query::default() }),
             Err(reason) => workload.skipped.push(Skipped { statement: text, calls, total_time, reason }),
         }
     }

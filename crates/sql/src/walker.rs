@@ -3,7 +3,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::Node;
 use pgtailor_model::catalog::Table;
-use pgtailor_model::workload::{OrderColumn, Shape};
+use pgtailor_model::shape::{OrderKey, Shape, Write, WriteKind};
 
 use crate::fact::{self, Fact};
 use crate::relation::{Relation, Relations};
@@ -42,7 +42,7 @@ pub(crate) struct Ending {
     /// As in [`crate::scope::Origin::through`].
     pub(crate) through: Vec<usize>,
     /// The order asked for.
-    pub(crate) order: Vec<OrderColumn>,
+    pub(crate) order: Vec<OrderKey>,
     /// Whether the level stops after some rows.
     pub(crate) limited: bool,
 }
@@ -98,7 +98,11 @@ impl<'c> Walker<'c> {
         let mut shapes: Vec<Shape> = self
             .references
             .iter()
-            .map(|reference| Shape { table: reference.table.oid, written: reference.written.clone(), ..Shape::default() })
+            .map(|reference| {
+                let columns = reference.written.clone();
+                let write = (!columns.is_empty()).then_some(Write { kind: WriteKind::Update, columns });
+                Shape { write, ..Shape::of(reference.table.oid) }
+            })
             .collect();
         // PostgreSQL inlines a common table expression that is referred to once (`inline_cte` in `subselect.c`); others are computed
         // before anyone's condition is known.
@@ -113,10 +117,6 @@ impl<'c> Walker<'c> {
             if shape.order_by.is_empty() {
                 shape.order_by = ending.order;
             }
-        }
-        for shape in &mut shapes {
-            let Shape { equality, range, .. } = shape;
-            range.retain(|column| !equality.contains(column));
         }
         shapes
     }

@@ -30,6 +30,7 @@ pub fn catalog() -> Catalog {
             class("gin", "jsonb_ops", true),
             class("hash", "int4_ops", true),
         ],
+        ..Catalog::default()
     }
 }
 
@@ -53,6 +54,7 @@ fn table(name: &str, kind: TableKind, oid: u32) -> Table {
         pages: Pages(10),
         size: None,
         partition_of: None,
+        inherits: Vec::new(),
         columns: columns.iter().zip(1..).map(column).collect(),
         indexes: Vec::new(),
     }

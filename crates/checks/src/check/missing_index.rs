@@ -3,9 +3,10 @@
 use pgtailor_model::activity::Statements;
 use pgtailor_model::finding::{Cause, Evidence, Finding, Severity};
 use pgtailor_model::quantity::{Quantity, Unit};
+use pgtailor_model::shape::Shape;
 use pgtailor_model::snapshot::NotExamined;
 use pgtailor_model::unit::Milliseconds;
-use pgtailor_model::workload::{Query, Shape};
+use pgtailor_model::workload::Query;
 
 use super::{Check, Subject};
 use crate::family::{Family, families, without_counters};
@@ -129,7 +130,7 @@ impl MissingIndex {
         finding.severity = finding.severity.min(Severity::Warning);
         finding.problem =
             format!("{read}; {} in a way that no B-tree serves", statements(refused.len(), "filters it", "filter it"));
-        let reasons: Vec<String> = first.not_sargable.iter().map(|(column, reason)| format!("{column}: {reason}")).collect();
+        let reasons: Vec<String> = first.not_sargable().iter().map(|(column, reason)| format!("{column}: {reason}")).collect();
         finding.advice =
             format!("rewrite the condition, or index what it computes; in the first statement, {}", reasons.join(", "));
         finding.statements = refused.iter().take(MOST_CAUSES).map(|(query, shape)| refused_cause(query, shape)).collect();
@@ -173,19 +174,19 @@ fn is_worth_an_index(need: &Need, family: &Family<'_>) -> bool {
 
 /// Whether anything in `query` picks some rows, other than the joins of the reference at `position`.
 fn picks_rows(query: &Query, position: usize) -> bool {
-    let picks = |shape: &Shape| !shape.equality.is_empty() || !shape.range.is_empty() || shape.limited;
+    let picks = |shape: &Shape| !shape.equality().is_empty() || !shape.range().is_empty() || shape.limited;
     query.shapes.iter().enumerate().any(|(other, shape)| other != position && picks(shape))
 }
 
 /// The statements that filter `family` only in ways that no B-tree serves, longest first.
 fn refused<'w>(family: &Family<'_>, subject: &Subject<'w>) -> Vec<(&'w Query, &'w Shape)> {
     let shapes = subject.workload.queries.iter().flat_map(|query| query.shapes.iter().map(move |shape| (query, shape)));
-    let of_family = shapes.filter(|(_, shape)| family.members.contains(&shape.table) && !shape.not_sargable.is_empty());
+    let of_family = shapes.filter(|(_, shape)| family.members.contains(&shape.table) && !shape.not_sargable().is_empty());
     of_family.filter(|(_, shape)| need(shape, true).is_none()).collect()
 }
 
 fn refused_cause(query: &Query, shape: &Shape) -> Cause {
-    let mut columns: Vec<String> = shape.not_sargable.iter().map(|(column, _)| column.clone()).collect();
+    let mut columns: Vec<String> = shape.not_sargable().into_iter().map(|(column, _)| column.to_owned()).collect();
     columns.dedup();
     Cause { statement: query.text.clone(), calls: query.calls, total_time: query.total_time, columns }
 }
@@ -224,11 +225,12 @@ fn statements(count: usize, one: &str, many: &str) -> String {
 mod tests {
     use pgtailor_model::activity::TableActivity;
     use pgtailor_model::catalog::TableKind;
-    use pgtailor_model::index::{Direction, IndexDefinition, Nulls};
-    use pgtailor_model::workload::{OrderColumn, Workload};
+    use pgtailor_model::index::{Direction, IndexDefinition};
+    use pgtailor_model::shape::{Comparison, Service};
+    use pgtailor_model::workload::Workload;
 
     use super::*;
-    use crate::fixture::{Fixture, activity, workload};
+    use crate::fixture::{Fixture, activity, order_key, shape, workload};
 
     fn found(fixture: Fixture, workload: &Workload) -> Vec<Finding> {
         MissingIndex.find(&Subject { snapshot: &fixture.snapshot(), workload })
@@ -246,16 +248,8 @@ mod tests {
     }
 
     fn latest_of_customer(fixture: &Fixture) -> Workload {
-        let created_at = OrderColumn { column: "created_at".to_owned(), direction: Direction::Descending, nulls: Nulls::First };
-        let table = fixture.oid("orders");
-        let latest = Shape {
-            table,
-            equality: vec!["customer_id".to_owned()],
-            order_by: vec![created_at],
-            limited: true,
-            ..Shape::default()
-        };
-        let count = Shape { table, equality: vec!["customer_id".to_owned()], ..Shape::default() };
+        let count = shape(fixture.oid("orders"), &[("customer_id", Comparison::Equal)]);
+        let latest = Shape { order_by: vec![order_key("created_at", Direction::Descending)], limited: true, ..count.clone() };
         workload(&[("latest", 900.0, latest), ("count", 50.0, count), ("other", 50.0, Shape::default())])
     }
 
@@ -304,7 +298,7 @@ mod tests {
     #[test]
     fn a_filter_that_most_rows_pass_is_no_cause() {
         let fixture = orders().distinct("orders", "status", 3.0);
-        let by_status = Shape { table: fixture.oid("orders"), equality: vec!["status".to_owned()], ..Shape::default() };
+        let by_status = shape(fixture.oid("orders"), &[("status", Comparison::Equal)]);
         let workload = workload(&[("by status", 9.0, by_status)]);
         let snapshot = fixture.snapshot();
         let subject = Subject { snapshot: &snapshot, workload: &workload };
@@ -315,8 +309,8 @@ mod tests {
     #[test]
     fn what_no_btree_serves_is_said() {
         let fixture = orders();
-        let reason = ("status".to_owned(), "function lower(...) of the column".to_owned());
-        let lower = Shape { table: fixture.oid("orders"), not_sargable: vec![reason], ..Shape::default() };
+        let mut lower = shape(fixture.oid("orders"), &[("status", Comparison::Other)]);
+        lower.predicates[0].service = Service::nothing("function lower(...) of the column");
         let findings = found(fixture, &workload(&[("lower", 9.0, lower)]));
         assert!(findings[0].problem.contains("in a way that no B-tree serves"));
         assert!(findings[0].advice.contains("status: function lower(...) of the column"));
@@ -357,7 +351,7 @@ mod tests {
             .partition_of("orders_2", "orders")
             .activity("orders_2", suffering())
             .recorded();
-        let by_customer = Shape { table: fixture.oid("orders"), equality: vec!["customer_id".to_owned()], ..Shape::default() };
+        let by_customer = shape(fixture.oid("orders"), &[("customer_id", Comparison::Equal)]);
         let findings = found(fixture, &workload(&[("by customer", 9.0, by_customer)]));
         assert_eq!(findings.iter().map(|finding| finding.table.name.as_str()).collect::<Vec<_>>(), ["orders"]);
     }

@@ -6,15 +6,21 @@ use jiff::Timestamp;
 use pgtailor_model::activity::{IndexActivity, TableActivity};
 use pgtailor_model::catalog::Catalog;
 use pgtailor_model::name::Oid;
-use pgtailor_model::unit::Rows;
+use pgtailor_model::unit::{Milliseconds, Rows};
 use tokio_postgres::Transaction;
 
 use super::query::{count, row, stream};
 use crate::error::Error;
 
-const SINCE: &str = "\
-/* pgtailor */ SELECT coalesce(s.stats_reset, pg_postmaster_start_time()) AS since
-  FROM pg_catalog.pg_stat_database s WHERE s.datname = current_database()";
+/// A database whose counters were never reset has counted since it was made or, after a crash, since the server's start; the start is
+/// the later one, so it is what can be said for sure.
+fn period(server_version: u32) -> String {
+    let active_time = if server_version >= 140_000 { "s.active_time" } else { "NULL::float8" };
+    format!(
+        "/* pgtailor */ SELECT coalesce(s.stats_reset, pg_postmaster_start_time()) AS since, {active_time} AS active_time
+  FROM pg_catalog.pg_stat_database s WHERE s.datname = current_database()"
+    )
+}
 
 /// `GREATEST` ignores nulls. The views take no lock on what they count.
 const TABLES: &str = r"/* pgtailor */ SELECT s.relid AS oid, s.seq_scan, s.seq_tup_read, s.idx_scan, s.idx_tup_fetch, s.n_live_tup, s.n_dead_tup,
@@ -28,9 +34,13 @@ const INDEXES: &str = r"/* pgtailor */ SELECT s.indexrelid AS oid, s.idx_scan, s
   FROM pg_catalog.pg_stat_all_indexes s
  WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'";
 
-/// When the counters of this database began.
-pub(super) async fn read_since(transaction: &Transaction<'_>) -> Result<Option<Timestamp>, Error> {
-    Ok(row(transaction, "read since when the server counts", SINCE).await?.get("since"))
+/// When the counters of this database began, and how long sessions have executed statements in it since then.
+pub(super) async fn read_period(
+    transaction: &Transaction<'_>,
+    server_version: u32,
+) -> Result<(Option<Timestamp>, Option<Milliseconds>), Error> {
+    let period = row(transaction, "read since when the server counts", &period(server_version)).await?;
+    Ok((period.get("since"), period.get::<_, Option<f64>>("active_time").map(Milliseconds)))
 }
 
 /// The counters of the catalog's tables and of their indexes.

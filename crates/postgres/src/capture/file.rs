@@ -142,6 +142,9 @@ fn check(snapshot: &Snapshot) -> Result<(), SnapshotFileError> {
     if !catalog.tables.is_sorted_by(|one, next| one.name < next.name) {
         return edited("its tables are not sorted by name, each once");
     }
+    if !catalog.views.is_sorted_by(|one, next| one.name < next.name) {
+        return edited("its views are not sorted by name, each once");
+    }
     if !catalog.tables.iter().all(|table| table.columns.is_sorted_by(|one, next| one.number < next.number)) {
         return edited("the columns of a table are not sorted by number, each once");
     }
@@ -164,7 +167,7 @@ mod tests {
                        "block_size": 8192, "in_recovery": false, "started_at": null},
             "capabilities": {"role": "r", "superuser": false, "create_in_database": false, "read_all_stats": false,
                              "read_all_settings": false, "create_in_schemas": [], "extensions": {}, "available_extensions": {}},
-            "settings": {}, "catalog": {"tables": [], "relation_names": {}, "operator_classes": []},
+            "settings": {}, "catalog": {"tables": [], "views": [], "functions": {}, "relation_names": {}, "operator_classes": []},
             "activity": {"since": null, "tables": {}, "indexes": {}, "statements": {"unavailable": {"reason": "a", "remedy": "b"}}},
             "not_examined": [],
         });
@@ -232,7 +235,7 @@ mod tests {
     fn tables_out_of_order_are_noticed() {
         let table = |name: &str| {
             serde_json::json!({"oid": 1, "name": {"schema": "public", "name": name}, "kind": "table", "persistence": "permanent",
-                "owner": "o", "ours": true, "estimated_rows": null, "pages": 0, "size": null, "partition_of": null,
+                "owner": "o", "ours": true, "estimated_rows": null, "pages": 0, "size": null, "partition_of": null, "inherits": [],
                 "columns": [], "indexes": []})
         };
         let mut json = serde_json::to_value(snapshot()).expect("JSON");

@@ -20,6 +20,7 @@ mod server;
 mod statement_text;
 mod statements;
 mod tables;
+mod views;
 
 use std::time::Duration;
 
@@ -80,10 +81,12 @@ pub async fn capture(session: &mut ReadOnlySession, options: &CaptureOptions) ->
     indexes::read_indexes(&mut transaction, server.version, Scope::Database, &dictionary, &mut tables, &mut not_examined).await?;
     let catalog = Catalog {
         tables: tables.tables,
+        views: views::read_views(&mut transaction, &mut not_examined).await?,
+        functions: views::read_functions(&transaction).await?,
         relation_names: tables::read_relation_names(&transaction).await?,
         operator_classes: dictionary.operator_classes(),
     };
-    let since = activity::read_since(&transaction).await?;
+    let (since, active_time) = activity::read_period(&transaction, server.version).await?;
     let (table_counters, index_counters) = activity::read_counters(&transaction, &catalog).await?;
     let statements =
         statements::read_statements(&mut transaction, &server, &capabilities, &settings, options.statements, &mut not_examined)
@@ -98,7 +101,7 @@ pub async fn capture(session: &mut ReadOnlySession, options: &CaptureOptions) ->
         capabilities,
         settings,
         catalog,
-        activity: Activity { since, tables: table_counters, indexes: index_counters, statements },
+        activity: Activity { since, active_time, tables: table_counters, indexes: index_counters, statements },
         not_examined,
     })
 }

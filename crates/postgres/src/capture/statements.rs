@@ -1,7 +1,7 @@
 //! The statements that `pg_stat_statements` recorded for this database, or the one reason why there are none.
 
 use jiff::Timestamp;
-use pgtailor_model::activity::{StatementActivity, Statements};
+use pgtailor_model::activity::{Beyond, StatementActivity, Statements};
 use pgtailor_model::name::quote_identifier;
 use pgtailor_model::snapshot::{Capabilities, Extension, NotExamined, Server, Setting};
 use pgtailor_model::unit::{Bytes, Milliseconds, Rows};
@@ -11,7 +11,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use super::query::{attempt, count};
-use super::statement_text::kept_text;
+use super::statement_text::{MARKER, kept_text};
 use crate::error::Error;
 
 const EXTENSION: &str = "pg_stat_statements";
@@ -30,29 +30,38 @@ pub(super) async fn read_statements(
 ) -> Result<Statements, Error> {
     let Some(extension) = capabilities.extensions.get(EXTENSION) else { return Ok(not_installed(capabilities, settings)) };
     let version = Version::parse(&extension.version);
-    let mut found = Found { statements: Vec::new(), hidden: 0, lost: 0 };
+    let mut found = Found::default();
     let parameters: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] = &[(&server.database_oid, Type::OID)];
     let outcome = attempt(transaction, "read the recorded statements", &query(extension, version), parameters, |row| {
         let entries = count(row, "entries");
+        let (calls, total_time) = (count(row, "calls"), Milliseconds(row.get("total_time")));
         let text: Option<&str> = row.get("text");
         let query_id: Option<i64> = row.get("query_id");
         match (query_id, text) {
             (_, Some(HIDDEN)) | (None, _) => found.hidden += entries,
             (_, None) => found.lost += entries,
+            // What we ask ourselves is no work of the application's.
+            (_, Some(text)) if text.contains(MARKER) => return,
             (Some(query_id), Some(text)) if found.statements.len() < limit => {
-                if let Some(text) = kept_text(text) {
+                if let Some(kept) = kept_text(text) {
                     found.statements.push(StatementActivity {
                         query_id,
-                        text,
-                        calls: count(row, "calls"),
-                        total_time: Milliseconds(row.get("total_time")),
+                        text: kept,
+                        calls,
+                        total_time,
                         rows: Rows(count(row, "rows")),
                         blocks_accessed: Bytes(count(row, "blocks").saturating_mul(u64::from(server.block_size))),
+                        planning_time: row.get::<_, Option<f64>>("planning_time").map(Milliseconds),
+                        wal: row.get::<_, Option<i64>>("wal").and_then(|bytes| u64::try_from(bytes).ok()).map(Bytes),
+                        tags: BTreeMap::new(),
                     });
+                    return;
                 }
             }
             _ => {}
         }
+        found.beyond.calls += calls;
+        found.beyond.total_time.0 += total_time.0;
     })
     .await?;
     if let Err(state) = outcome {
@@ -63,15 +72,18 @@ pub(super) async fn read_statements(
     }
     not_examined.extend(left_out(&found, capabilities));
     let (evicted, since) = read_info(transaction, extension, version).await?;
-    Ok(Statements::Recorded { statements: found.statements, evicted, since })
+    Ok(Statements::Recorded { statements: found.statements, evicted, since, beyond: found.beyond })
 }
 
+#[derive(Default)]
 struct Found {
     statements: Vec<StatementActivity>,
     /// Entries of other roles.
     hidden: u64,
     /// Entries whose text the server could not keep.
     lost: u64,
+    /// Everything that is not in `statements` and not ours.
+    beyond: Beyond,
 }
 
 /// Major and minor version of the extension.
@@ -89,10 +101,16 @@ impl Version {
 /// the right to see have no `queryid` and are one row, too.
 fn query(extension: &Extension, version: Version) -> String {
     let total_time = if version >= Version(1, 8) { "total_exec_time" } else { "total_time" };
+    // Planning is counted only while `track_planning` is on, and then it is never nothing.
+    let (planning_time, wal) = if version >= Version(1, 8) {
+        ("nullif(sum(s.total_plan_time), 0)::float8", "least(sum(s.wal_bytes), 9223372036854775807)::int8")
+    } else {
+        ("NULL::float8", "NULL::int8")
+    };
     format!(
         "/* pgtailor */ SELECT s.queryid AS query_id, min(s.query) AS text, count(*) AS entries, sum(s.calls)::int8 AS calls,
        sum(s.{total_time})::float8 AS total_time, sum(s.rows)::int8 AS rows,
-       sum(s.shared_blks_hit + s.shared_blks_read)::int8 AS blocks
+       sum(s.shared_blks_hit + s.shared_blks_read)::int8 AS blocks, {planning_time} AS planning_time, {wal} AS wal
   FROM {}.pg_stat_statements s
  WHERE s.dbid = $1
  GROUP BY s.queryid
@@ -250,7 +268,7 @@ mod tests {
             extensions: BTreeMap::new(),
             available_extensions: BTreeMap::new(),
         };
-        let found = |hidden, lost| Found { statements: Vec::new(), hidden, lost };
+        let found = |hidden, lost| Found { hidden, lost, ..Found::default() };
         let mut settings = BTreeMap::new();
         let Some(Statements::Unavailable { reason, remedy }) = why_nothing(&found(7, 1), &capabilities, &settings) else {
             panic!("nothing was found")

@@ -23,6 +23,8 @@ const TABLES: &str = "\
 /* pgtailor */ SELECT c.oid AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
        pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS ours,
        c.reltuples AS tuples, c.relpages AS pages, i.inhparent AS parent,
+       ARRAY(SELECT h.inhparent FROM pg_catalog.pg_inherits h
+              WHERE h.inhrelid = c.oid AND NOT c.relispartition ORDER BY h.inhseqno) AS inherits,
        c.relrowsecurity AND row_security_active(c.oid) AS filtered
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -120,6 +122,7 @@ pub(super) async fn read_tables(
             pages,
             size: None,
             partition_of: row.get::<_, Option<u32>>("parent").map(Oid),
+            inherits: row.get::<_, Vec<u32>>("inherits").into_iter().map(Oid).collect(),
             columns: Vec::new(),
             indexes: Vec::new(),
         });

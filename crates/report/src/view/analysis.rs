@@ -186,7 +186,7 @@ impl AnalysisReport<'_> {
     fn statements_words(&self) -> String {
         match &self.snapshot.activity.statements {
             Statements::Unavailable { reason, .. } => format!("not recorded: {reason}"),
-            Statements::Recorded { statements, evicted, since } => {
+            Statements::Recorded { statements, evicted, since, .. } => {
                 let mut words = counted(statements.len(), "statement recorded", "statements recorded");
                 if let Some(since) = since {
                     let _ = write!(words, " since {} UTC", moment(*since));
@@ -225,7 +225,7 @@ impl AnalysisReport<'_> {
         });
         let considered = self.workload.map(|workload| workload.queries.len());
         let (count, evicted, since, reason, remedy) = match &self.snapshot.activity.statements {
-            Statements::Recorded { statements, evicted, since } => (Some(statements.len()), *evicted, *since, None, None),
+            Statements::Recorded { statements, evicted, since, .. } => (Some(statements.len()), *evicted, *since, None, None),
             Statements::Unavailable { reason, remedy } => (None, None, None, Some(reason), Some(remedy)),
         };
         json!({

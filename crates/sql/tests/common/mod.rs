@@ -7,8 +7,9 @@ use pgtailor_model::activity::StatementActivity;
 use pgtailor_model::catalog::{Catalog, Column, Persistence, Table, TableKind};
 use pgtailor_model::index::{Direction, Nulls};
 use pgtailor_model::name::{Oid, QualifiedName};
+use pgtailor_model::shape::Shape;
 use pgtailor_model::unit::{Bytes, Milliseconds, Pages, Rows};
-use pgtailor_model::workload::{Shape, Workload};
+use pgtailor_model::workload::Workload;
 
 /// A schema, a table's name, and its columns with their types.
 type TableText = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
@@ -59,6 +60,7 @@ pub fn catalog() -> Catalog {
             pages: Pages(10),
             size: None,
             partition_of: None,
+            inherits: Vec::new(),
             columns: columns
                 .iter()
                 .zip(1..)
@@ -78,7 +80,7 @@ pub fn catalog() -> Catalog {
         relation_names.entry(table.name.schema.clone()).or_default().push(table.name.name.clone());
     }
     relation_names.entry("public".to_owned()).or_default().push("order_view".to_owned());
-    Catalog { tables, relation_names, operator_classes: Vec::new() }
+    Catalog { tables, relation_names, ..Catalog::default() }
 }
 
 pub fn recorded(text: &str, calls: u64, total_time: f64) -> StatementActivity {
@@ -89,6 +91,9 @@ pub fn recorded(text: &str, calls: u64, total_time: f64) -> StatementActivity {
         total_time: Milliseconds(total_time),
         rows: Rows(1),
         blocks_accessed: Bytes(8192),
+        planning_time: None,
+        wal: None,
+        tags: BTreeMap::new(),
     }
 }
 
@@ -107,13 +112,18 @@ fn line(shape: &Shape) -> String {
     let catalog = catalog();
     let table = catalog.table_by_oid(shape.table).expect("shapes name tables of the catalog");
     let mut parts = Vec::new();
-    for (sign, columns) in [("=", &shape.equality), ("<", &shape.range), ("join", &shape.join), ("writes", &shape.written)] {
+    for (sign, columns) in [
+        ("=", shape.equality()),
+        ("<", shape.range()),
+        ("join", shape.join()),
+        ("writes", shape.written().iter().map(String::as_str).collect()),
+    ] {
         if !columns.is_empty() {
             let all = columns.len() == table.columns.len();
             parts.push(format!("{sign} {}", if all && sign == "writes" { "all".to_owned() } else { columns.join(" ") }));
         }
     }
-    parts.extend(shape.not_sargable.iter().map(|(column, reason)| format!("no {column}: {reason}")));
+    parts.extend(shape.not_sargable().iter().map(|(column, reason)| format!("no {column}: {reason}")));
     if !shape.order_by.is_empty() {
         let keys: Vec<String> = shape
             .order_by
@@ -125,7 +135,7 @@ fn line(shape: &Shape) -> String {
                     Nulls::First => " nulls first",
                     Nulls::Last => " nulls last",
                 };
-                format!("{}{direction}{nulls}", key.column)
+                format!("{}{direction}{nulls}", key.subject.text())
             })
             .collect();
         parts.push(format!("by {}", keys.join(", ")));
