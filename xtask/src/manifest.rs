@@ -24,13 +24,17 @@ pub struct Dependency {
     pub inherited: bool,
 }
 
-/// The manifests of all packages in `tree`; files that are not TOML are left to cargo's own complaint.
+/// The manifests of all packages in `tree`; files that are not TOML are left to cargo's own complaint. A package below the root that is
+/// a workspace of its own (the fuzz targets, which only build under their own tool) is none of ours.
 pub fn packages(tree: &Tree) -> Vec<Manifest> {
     let manifests = tree.files.iter().filter(|file| file.path == "Cargo.toml" || file.path.ends_with("/Cargo.toml"));
     manifests
         .filter_map(|file| {
             let table: Table = file.text.parse().ok()?;
             let name = table.get("package")?.get("name")?.as_str()?.to_owned();
+            if file.path != "Cargo.toml" && table.contains_key("workspace") {
+                return None;
+            }
             Some(Manifest { path: file.path.clone(), name, table })
         })
         .collect()
