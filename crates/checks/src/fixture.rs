@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use pgtailor_model::activity::{Activity, Beyond, Statements, TableActivity};
+use pgtailor_model::activity::{Activity, Rest, Statements, TableActivity};
 use pgtailor_model::catalog::{Catalog, Column, ColumnStatistics, Index, Persistence, Table, TableKind};
 use pgtailor_model::index::{Direction, IndexDefinition, Nulls};
 use pgtailor_model::name::{Oid, QualifiedName};
@@ -146,8 +146,13 @@ impl Fixture {
 
     /// Says that statements were recorded.
     pub(crate) fn recorded(mut self) -> Self {
-        self.snapshot.activity.statements =
-            Statements::Recorded { statements: Vec::new(), evicted: None, since: None, beyond: Beyond::default() };
+        self.snapshot.activity.statements = Statements::Recorded {
+            statements: Vec::new(),
+            evicted: None,
+            since: None,
+            utility: Rest::default(),
+            unseen: Rest::default(),
+        };
         self
     }
 

@@ -78,9 +78,11 @@ pub enum Statements {
         evicted: Option<u64>,
         /// When recording began; `None` when this version does not say.
         since: Option<Timestamp>,
-        /// Time and calls of statements that are recorded and not in `statements`: utility statements, those whose text is hidden or
-        /// lost, and those past the limit of the capture. Our own are not counted.
-        beyond: Beyond,
+        /// Utility statements, which are recorded and not kept: they may hold passwords.
+        utility: Rest,
+        /// Statements that are recorded and could not be kept: their text is hidden from this role or lost, or they are past the limit of
+        /// the capture. Our own are counted nowhere.
+        unseen: Rest,
     },
     /// Not recorded, or not readable.
     Unavailable {
@@ -91,9 +93,9 @@ pub enum Statements {
     },
 }
 
-/// Recorded statements that were not kept.
+/// Recorded statements that were not kept, added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Beyond {
+pub struct Rest {
     /// Executions.
     pub calls: u64,
     /// Total execution time.

@@ -18,6 +18,7 @@ pub mod name;
 pub mod outcome;
 pub mod performance;
 pub mod quantity;
+pub mod random;
 pub mod rollout;
 pub mod shape;
 pub mod snapshot;

@@ -214,7 +214,9 @@ impl Shape {
     pub fn not_sargable(&self) -> Vec<(&str, String)> {
         let mut refused = Vec::new();
         for predicate in self.predicates.iter().chain(self.disjunctions.iter().flat_map(|or| or.branches.iter().flatten())) {
-            if predicate.is_served_by_btree() && matches!(predicate.subject, Subject::Column(_)) {
+            // A pattern that is not known before the statement runs may or may not begin with fixed characters.
+            let is_served = predicate.is_served_by_btree() && predicate.comparison != Comparison::Pattern;
+            if is_served && matches!(predicate.subject, Subject::Column(_)) {
                 continue;
             }
             for column in predicate.subject.columns() {
@@ -257,7 +259,15 @@ impl Predicate {
         match (&self.service, &self.subject) {
             (Service::Nothing(reason), _) => reason.clone(),
             (Service::By(_), Subject::Expression { sql, .. }) => format!("it is hidden in the expression {sql}"),
-            (Service::By(_), Subject::Column(_)) => format!("operator {}, which a B-tree does not serve", self.operator),
+            (Service::By(_), Subject::Column(_)) => match (self.comparison, self.operator.as_str()) {
+                (Comparison::Pattern, operator) if self.is_served_by_btree() => {
+                    let name = if operator == "~~" { "LIKE" } else { operator };
+                    format!("{name} with a pattern that is not known before it runs")
+                }
+                (Comparison::Pattern, "~~") => "LIKE with a wildcard first".to_owned(),
+                (Comparison::Pattern | Comparison::Prefix, "~~*") => "ILIKE".to_owned(),
+                (_, operator) => format!("operator {operator}, which a B-tree does not serve"),
+            },
         }
     }
 }

@@ -141,7 +141,7 @@ fn assignments(command: &str, settings: &[(&str, &str)]) -> String {
         } else {
             quote_literal(value)
         };
-        let _ = write!(batch, "{command} {} TO {value};", quote_identifier(&name.to_ascii_lowercase()));
+        let _ = write!(batch, "/* pgtailor */ {command} {} TO {value};", quote_identifier(&name.to_ascii_lowercase()));
     }
     batch
 }
@@ -213,7 +213,7 @@ async fn nonce_of(client: &Client) -> Result<String, Error> {
 /// The value of a setting, as `SHOW` prints it.
 pub(crate) async fn show(client: &Client, name: &str) -> Result<String, Error> {
     let operation = || format!("read setting {name}");
-    let statement = format!("SHOW {}", quote_identifier(&name.to_ascii_lowercase()));
+    let statement = format!("/* pgtailor */ SHOW {}", quote_identifier(&name.to_ascii_lowercase()));
     let answer = client.simple_query(&statement).await.map_err(|error| Error::query(operation(), error))?;
     Ok(first_value(&answer).unwrap_or_default())
 }

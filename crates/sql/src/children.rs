@@ -4,7 +4,7 @@
 //! they have a scope of their own, and whoever meets a [`NodeEnum::SubLink`] walks it.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{JsonValueExpr, Node, WindowDef};
+use pg_query::protobuf::{JsonBehavior, JsonValueExpr, Node, WindowDef};
 
 /// The expressions directly inside `node`, first to last.
 pub(crate) fn of(node: &Node) -> Vec<&Node> {
@@ -37,6 +37,13 @@ impl<'n> Children<'n> {
     fn json_value(&mut self, value: Option<&'n JsonValueExpr>) {
         if let Some(value) = value {
             self.one(value.raw_expr.as_deref());
+        }
+    }
+
+    /// `DEFAULT … ON ERROR`
+    fn behavior(&mut self, behavior: Option<&'n JsonBehavior>) {
+        if let Some(behavior) = behavior {
+            self.one(behavior.expr.as_deref());
         }
     }
 
@@ -126,6 +133,17 @@ impl<'n> Children<'n> {
                 self.json_value(n.context_item.as_deref());
                 self.one(n.pathspec.as_deref());
                 self.all(&n.passing);
+                self.behavior(n.on_empty.as_deref());
+                self.behavior(n.on_error.as_deref());
+            }
+            NodeEnum::JsonTableColumn(n) => {
+                self.all(&n.columns);
+                self.behavior(n.on_empty.as_deref());
+                self.behavior(n.on_error.as_deref());
+            }
+            NodeEnum::RangeTableFuncCol(n) => {
+                self.one(n.colexpr.as_deref());
+                self.one(n.coldefexpr.as_deref());
             }
             _ => {}
         }

@@ -1,19 +1,25 @@
 //! The `FROM` clause: tables, joins, sub-selects and functions to the items of a scope.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Alias, JoinExpr, JoinType, Node, RangeFunction, RangeSubselect, RangeVar};
 
-use crate::fact::{Fact, Kind};
+use pgtailor_model::catalog::Table;
+use pgtailor_model::shape::{Comparison, Operand, Predicate, Subject};
+
+use crate::fact::{Fact, Said};
 use crate::function;
 use crate::relation::Relation;
 use crate::scope::{Exposed, Item, Origin, Output, Reach, Scope};
+use crate::service;
 use crate::walker::{Commons, Place, Reference, Walker, string, strings};
 
 /// What the condition of one join says.
 pub(crate) struct JoinCondition {
-    facts: Vec<Fact>,
+    said: Said,
     /// For an outer join: on which references it does not filter, and which references it may fill with nulls.
     outer: Option<OuterJoin>,
 }
@@ -24,23 +30,26 @@ struct OuterJoin {
 }
 
 impl JoinCondition {
-    /// Its facts, given those of `WHERE`.
+    /// What it says, given what `WHERE` says.
     ///
     /// An outer join keeps the rows of one side whatever its condition says, so the condition bounds no column of that side; unless
     /// `WHERE` refuses the nulls that the join makes up, which makes it an inner join (`reduce_outer_joins` in `prepjointree.c`).
-    pub(crate) fn facts_given(self, filter: &[Fact]) -> Vec<Fact> {
-        let Some(OuterJoin { preserved, nullable }) = self.outer else { return self.facts };
-        let refuses_nulls = |fact: &Fact| fact.kind.is_strict() && nullable.contains(&fact.origin.reference);
-        if filter.iter().any(refuses_nulls) {
-            return self.facts;
-        }
-        self.facts.into_iter().filter(|fact| !preserved.contains(&fact.origin.reference)).collect()
+    pub(crate) fn given(self, filter: &Said) -> Said {
+        let Some(OuterJoin { preserved, nullable }) = self.outer else { return self.said };
+        let refuses_nulls = |fact: &Fact| fact.strict && nullable.contains(&fact.reference);
+        if filter.facts.iter().any(refuses_nulls) { self.said } else { self.said.not_for(&preserved) }
     }
 }
 
-impl Walker<'_> {
+impl<'t> Walker<'t> {
     /// Adds what `node` stands for to `scope`, and what its joins say to `joins`.
-    pub(crate) fn add_item(&mut self, node: &Node, scope: &mut Scope<'_>, commons: &Commons<'_>, joins: &mut Vec<JoinCondition>) {
+    pub(crate) fn add_item(
+        &mut self,
+        node: &'t Node,
+        scope: &mut Scope<'_, 't>,
+        commons: &Commons<'_, 't>,
+        joins: &mut Vec<JoinCondition>,
+    ) {
         match &node.node {
             Some(NodeEnum::RangeVar(name)) => self.named_item(name, scope, commons),
             Some(NodeEnum::JoinExpr(join)) => self.join(join, scope, commons, joins),
@@ -50,55 +59,72 @@ impl Walker<'_> {
                 if let Some(relation) = &sample.relation {
                     self.add_item(relation, scope, commons, joins);
                 }
-                self.visit_all(&sample.args, whole(scope, commons));
+                self.visit_all(&sample.args, Place::of(scope, commons));
+                self.visit(sample.repeatable.as_deref(), Place::of(scope, commons));
             }
             Some(NodeEnum::RangeTableFunc(function)) => {
-                self.visit(function.docexpr.as_deref(), whole(scope, commons));
-                self.visit(function.rowexpr.as_deref(), whole(scope, commons));
+                self.visit(function.docexpr.as_deref(), Place::of(scope, commons));
+                self.visit(function.rowexpr.as_deref(), Place::of(scope, commons));
+                self.visit_all(&function.namespaces, Place::of(scope, commons));
+                self.visit_all(&function.columns, Place::of(scope, commons));
                 scope.items.push(unknown_item(function.alias.as_ref(), "xmltable"));
             }
             Some(NodeEnum::JsonTable(function)) => {
                 let context = function.context_item.as_ref().and_then(|item| item.raw_expr.as_deref());
-                self.visit(context, whole(scope, commons));
+                self.visit(context, Place::of(scope, commons));
+                self.visit_all(&function.passing, Place::of(scope, commons));
+                self.visit_all(&function.columns, Place::of(scope, commons));
                 scope.items.push(unknown_item(function.alias.as_ref(), "json_table"));
             }
             _ => {}
         }
     }
 
-    /// A reference to the table that `name` means, or `None` when it is no table of the catalog.
-    pub(crate) fn reference(&mut self, name: &RangeVar) -> Option<(usize, Item)> {
-        let table = match self.relations.find(name) {
-            Relation::Table(table) => table,
-            stranger => {
-                self.strangers.push(stranger);
-                return None;
-            }
-        };
+    /// A reference to `table`, and it as an item of a scope.
+    pub(crate) fn reference(&mut self, table: &'t Table, name: &'t RangeVar) -> (usize, Item<'t>) {
         let reference = self.references.len();
-        self.references.push(Reference { table, written: Vec::new() });
-        let origin = |column: &String| Origin { reference, column: column.clone(), through: Vec::new() };
-        let columns = table
-            .columns
-            .iter()
-            .map(|column| Exposed { name: column.name.clone(), origins: vec![origin(&column.name)] })
-            .collect();
-        let output = Output { columns, more: false, reach: vec![Reach { reference, through: Vec::new() }] };
-        let schema = name.alias.is_none().then(|| table.name.schema.clone());
-        Some((reference, Item { schema, ..item(name.alias.as_ref(), &name.relname, output) }))
+        let through = self.view_names();
+        self.references.push(Reference { table, write: None, needed: BTreeSet::new(), through });
+        let columns = table.columns.iter().map(|column| Exposed {
+            name: Cow::Borrowed(column.name.as_str()),
+            origins: vec![Origin { reference, column: &column.name, through: Vec::new(), pushed: true }],
+            computed: None,
+        });
+        let reach = vec![Reach { reference, through: Vec::new() }];
+        let output = Output { columns: columns.collect(), more: false, reach };
+        let schema = name.alias.is_none().then_some(table.name.schema.as_str());
+        (reference, Item { schema, ..item(name.alias.as_ref(), &name.relname, output) })
     }
 
-    fn named_item(&mut self, name: &RangeVar, scope: &mut Scope<'_>, commons: &Commons<'_>) {
+    fn named_item(&mut self, name: &'t RangeVar, scope: &mut Scope<'_, 't>, commons: &Commons<'_, 't>) {
         if let Some((cte, output)) = commons.find(&name.relname).filter(|_| name.schemaname.is_empty()) {
             self.common[cte].uses += 1;
             scope.items.push(item(name.alias.as_ref(), &name.relname, output.clone().through(cte)));
             return;
         }
-        let found = self.reference(name).map(|(_, item)| item);
-        scope.items.push(found.unwrap_or_else(|| unknown_item(name.alias.as_ref(), &name.relname)));
+        let found = match self.relations.find(name) {
+            Relation::Table(table) => self.reference(table, name).1,
+            Relation::View(view) => self.view_item(view, name),
+            stranger => {
+                self.strangers.push(stranger);
+                unknown_item(name.alias.as_ref(), &name.relname)
+            }
+        };
+        scope.items.push(found);
     }
 
-    fn sub_select_item(&mut self, sub_select: &RangeSubselect, scope: &mut Scope<'_>, commons: &Commons<'_>) {
+    /// The view at `position` of the catalog as an item of a scope.
+    pub(crate) fn view_item(&mut self, position: usize, name: &'t RangeVar) -> Item<'t> {
+        let view = &self.relations.catalog.views[position];
+        let output = self.view(position).unwrap_or_else(|| {
+            let columns = view.columns.iter().map(|column| Exposed::unknown(column.as_str())).collect();
+            Output { columns, more: view.columns.is_empty(), reach: Vec::new() }
+        });
+        let schema = name.alias.is_none().then_some(view.name.schema.as_str());
+        Item { schema, ..item(name.alias.as_ref(), &name.relname, output) }
+    }
+
+    fn sub_select_item(&mut self, sub_select: &'t RangeSubselect, scope: &mut Scope<'_, 't>, commons: &Commons<'_, 't>) {
         let Some(query) = sub_select.subquery.as_deref() else { return };
         // Without LATERAL it sees the levels around, but not its neighbours.
         let visible = if sub_select.lateral { Some(&*scope) } else { scope.outer };
@@ -106,8 +132,8 @@ impl Walker<'_> {
         scope.items.push(item(sub_select.alias.as_ref(), "", output));
     }
 
-    fn function_item(&mut self, call: &RangeFunction, scope: &mut Scope<'_>, commons: &Commons<'_>) {
-        self.visit_all(&call.functions, whole(scope, commons));
+    fn function_item(&mut self, call: &'t RangeFunction, scope: &mut Scope<'_, 't>, commons: &Commons<'_, 't>) {
+        self.visit_all(&call.functions, Place::of(scope, commons));
         let first = call.functions.first().and_then(|function| match &function.node {
             Some(NodeEnum::List(list)) => list.items.first(),
             _ => None,
@@ -119,7 +145,7 @@ impl Walker<'_> {
         scope.items.push(unknown_item(call.alias.as_ref(), name));
     }
 
-    fn join(&mut self, join: &JoinExpr, scope: &mut Scope<'_>, commons: &Commons<'_>, joins: &mut Vec<JoinCondition>) {
+    fn join(&mut self, join: &'t JoinExpr, scope: &mut Scope<'_, 't>, commons: &Commons<'_, 't>, joins: &mut Vec<JoinCondition>) {
         let start = scope.items.len();
         if let Some(left) = &join.larg {
             self.add_item(left, scope, commons, joins);
@@ -133,11 +159,14 @@ impl Walker<'_> {
         let names = if join.is_natural {
             common_names(scope, start..middle, middle..end)
         } else {
-            strings(&join.using_clause).into_iter().map(str::to_owned).collect()
+            strings(&join.using_clause).into_iter().map(Cow::Borrowed).collect()
         };
-        let mut facts: Vec<Fact> = names.iter().flat_map(|name| merge(scope, name, start..middle, middle..end)).collect();
+        let mut said = Said::default();
+        for name in names {
+            said.facts.extend(self.merge_columns(scope, name, start..middle, middle..end));
+        }
         if let Some(condition) = &join.quals {
-            facts.extend(self.condition(condition, Place { first: start, ..whole(scope, commons) }, false));
+            said.add(self.condition(condition, Place { first: start, ..Place::of(scope, commons) }, false));
         }
 
         let (left, right) = (scope.references_in(start..middle), scope.references_in(middle..end));
@@ -147,7 +176,7 @@ impl Walker<'_> {
             Ok(JoinType::JoinFull) => Some(OuterJoin { preserved: [left, right].concat(), nullable: Vec::new() }),
             _ => None,
         };
-        joins.push(JoinCondition { facts, outer });
+        joins.push(JoinCondition { said, outer });
 
         if let Some(alias) = &join.alias {
             // An alias for a whole join hides the names inside.
@@ -157,37 +186,59 @@ impl Walker<'_> {
             scope.items.push(item(Some(alias), "", output));
         }
     }
+
+    /// Merges the column `name` of both sides into one, and says that they are equal.
+    fn merge_columns(
+        &mut self,
+        scope: &mut Scope<'_, 't>,
+        name: Cow<'t, str>,
+        left: Range<usize>,
+        right: Range<usize>,
+    ) -> Vec<Fact> {
+        let origins_in = |range| scope.exposed_in(range, &name).map(|exposed| exposed.origins.clone()).unwrap_or_default();
+        let (lefts, rights) = (origins_in(&left), origins_in(&right));
+        let about = |origins: &[Origin<'t>], others: &[Origin<'t>]| -> Vec<Fact> {
+            let operand = match others {
+                [other] => Operand::Column { shape: other.reference, column: other.column.to_owned() },
+                _ => Operand::Elsewhere,
+            };
+            let fact = |origin: &Origin<'t>| {
+                let predicate = Predicate {
+                    subject: Subject::Column(origin.column.to_owned()),
+                    comparison: Comparison::Join,
+                    operator: "=".to_owned(),
+                    operand: operand.clone(),
+                    service: service::equality(self.type_of(origin)),
+                };
+                Fact::new(origin.reference, origin.through.clone(), predicate)
+            };
+            origins.iter().filter(|origin| origin.pushed).map(fact).collect()
+        };
+        let facts = [about(&lefts, &rights), about(&rights, &lefts)].concat();
+        let mut merged = Exposed { origins: lefts, ..Exposed::unknown(name) };
+        merged.add_origins(rights);
+        self.need(&merged.origins);
+        scope.merged.push((left.start, merged));
+        facts
+    }
 }
 
-/// A place that sees everything in `scope` so far.
-fn whole<'p>(scope: &'p Scope<'p>, commons: &'p Commons<'p>) -> Place<'p> {
-    Place { scope, first: 0, commons, conjunct: true, semi_join: false }
-}
-
-fn item(alias: Option<&Alias>, name: &str, output: Output) -> Item {
-    let alias_name = alias.map_or(name, |alias| &alias.aliasname).to_owned();
+pub(crate) fn item<'t>(alias: Option<&'t Alias>, name: &'t str, output: Output<'t>) -> Item<'t> {
+    let alias_name = alias.map_or(name, |alias| &alias.aliasname);
     let columns = alias.map(|alias| strings(&alias.colnames)).unwrap_or_default();
-    Item { alias: alias_name, schema: None, output: output.renamed(&columns) }
+    Item { alias: alias_name, schema: None, output: output.renamed(columns) }
 }
 
 /// Something whose columns are not known, except those that its alias names. A function that returns a scalar has one column,
 /// called like its alias.
-fn unknown_item(alias: Option<&Alias>, name: &str) -> Item {
-    let itself = Exposed { name: alias.map_or(name, |alias| &alias.aliasname).to_owned(), origins: Vec::new() };
+pub(crate) fn unknown_item<'t>(alias: Option<&'t Alias>, name: &'t str) -> Item<'t> {
+    let itself = Exposed::unknown(alias.map_or(name, |alias| &alias.aliasname));
     let has_column_names = alias.is_some_and(|alias| !alias.colnames.is_empty());
     let columns = if has_column_names { Vec::new() } else { vec![itself] };
     item(alias, name, Output { columns, more: true, reach: Vec::new() })
 }
 
-/// Merges the column `name` of both sides into one, and says that they are equal.
-fn merge(scope: &mut Scope<'_>, name: &str, left: Range<usize>, right: Range<usize>) -> Vec<Fact> {
-    let origins_in = |range| scope.exposed_in(range, name).map(|exposed| exposed.origins.clone()).unwrap_or_default();
-    let origins = [origins_in(&left), origins_in(&right)].concat();
-    scope.merged.push((left.start, Exposed { name: name.to_owned(), origins: origins.clone() }));
-    origins.into_iter().map(|origin| Fact { origin, kind: Kind::Join }).collect()
-}
-
-fn common_names(scope: &Scope<'_>, left: Range<usize>, right: Range<usize>) -> Vec<String> {
+fn common_names<'t>(scope: &Scope<'_, 't>, left: Range<usize>, right: Range<usize>) -> Vec<Cow<'t, str>> {
     let right = scope.star(&right);
     let names = scope.star(&left).columns.into_iter().map(|column| column.name);
     names.filter(|name| right.columns.iter().any(|column| column.name == *name)).collect()

@@ -1,4 +1,4 @@
-//! What a B-tree can do with a `LIKE` pattern.
+//! What a B-tree can do with a pattern of `LIKE`, or with a regular expression.
 
 /// How a pattern begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +28,31 @@ pub(crate) fn of(pattern: &str) -> Pattern {
     Pattern::Exact
 }
 
+/// How the regular expression `pattern` begins: fixed characters after `^`, as far as that is sure (`regex_fixed_prefix` in
+/// `like_support.c`, which knows more cases).
+pub(crate) fn of_regular_expression(pattern: &str) -> Pattern {
+    let plain = |character: char| character.is_alphanumeric() || " _-@,:/#".contains(character);
+    let Some(anchored) = pattern.strip_prefix('^').filter(|rest| !rest.contains('|')) else { return Pattern::Wildcard };
+    let mut characters = anchored.chars();
+    let begins = characters.next().is_some_and(plain);
+    let repeated = matches!(characters.next(), Some('*' | '?' | '{'));
+    if begins && !repeated { Pattern::Prefix } else { Pattern::Wildcard }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_fixed_beginning_of_a_regular_expression_counts() {
+        assert_eq!(of_regular_expression("^abc"), Pattern::Prefix);
+        assert_eq!(of_regular_expression("^ab*"), Pattern::Prefix);
+        assert_eq!(of_regular_expression("abc"), Pattern::Wildcard);
+        assert_eq!(of_regular_expression("^a*"), Pattern::Wildcard);
+        assert_eq!(of_regular_expression("^a|b"), Pattern::Wildcard);
+        assert_eq!(of_regular_expression("^[ab]"), Pattern::Wildcard);
+        assert_eq!(of_regular_expression("^"), Pattern::Wildcard);
+    }
 
     #[test]
     fn only_an_unescaped_wildcard_counts() {

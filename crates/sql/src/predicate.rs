@@ -1,292 +1,254 @@
-//! Conditions to facts: what must hold of which column for a row to count.
+//! Conditions to facts: what must hold of which subject for a row to count.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, BoolTestType, Node, NullTestType, SubLink, SubLinkType, a_const};
+use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, BoolTestType, Node, NullTestType, SubLink, SubLinkType};
+use pgtailor_model::shape::{self, Comparison, Predicate, Service, Subject};
 
-use crate::fact::{Fact, Kind, about, either};
-use crate::operand::Operand;
-use crate::pattern::{self, Pattern};
-use crate::scope::{Column, Output};
+use crate::expression::{Term, describe};
+use crate::fact::{Fact, Said, either};
+use crate::operand::{Fixed, Operand};
+use crate::types::Type;
 use crate::walker::{Place, Walker, string};
+use crate::{function, service, spatial};
 
-/// A comparison operator.
+/// What is said of a subject, but for the subject and what depends on its type.
 #[derive(Clone, Debug)]
-enum Operator {
-    /// `=`
-    Equal,
-    /// `<`, `<=`, `>`, `>=`
-    Ordering(String),
-    /// None that a B-tree serves, with the reason.
-    Refused(String),
+pub(crate) struct Saying<'a> {
+    /// How it is compared.
+    pub(crate) comparison: Comparison,
+    /// The operator.
+    pub(crate) operator: &'a str,
+    /// With what.
+    pub(crate) operand: shape::Operand,
 }
 
-impl Walker<'_> {
+impl<'t> Walker<'t> {
     /// What `node` says when it is true, or when it is false if `negated`.
-    pub(crate) fn condition(&mut self, node: &Node, place: Place<'_>, negated: bool) -> Vec<Fact> {
+    pub(crate) fn condition(&mut self, node: &'t Node, place: Place<'_, 't>, negated: bool) -> Said {
         match &node.node {
             Some(NodeEnum::BoolExpr(expression)) => {
                 let conjunction = match BoolExprType::try_from(expression.boolop) {
                     Ok(BoolExprType::AndExpr) => !negated,
                     Ok(BoolExprType::OrExpr) => negated,
-                    _ => return expression.args.iter().flat_map(|part| self.condition(part, place, !negated)).collect(),
+                    _ => return expression.args.iter().map(|part| self.condition(part, place, !negated)).collect(),
                 };
                 if conjunction {
-                    return expression.args.iter().flat_map(|part| self.condition(part, place, negated)).collect();
+                    return expression.args.iter().map(|part| self.condition(part, place, negated)).collect();
                 }
-                let branches: Vec<Vec<Fact>> =
-                    expression.args.iter().map(|part| self.condition(part, place.inside_or(), negated)).collect();
-                either(&branches)
+                either(expression.args.iter().map(|part| self.condition(part, place.inside_or(), negated)).collect())
             }
             Some(NodeEnum::AExpr(expression)) => self.comparison(expression, place, negated),
             Some(NodeEnum::SubLink(link)) => self.sub_select_condition(node, link, place, negated),
             Some(NodeEnum::NullTest(test)) => {
-                let operand = test.arg.as_deref().map_or(Operand::Constant, |inner| self.operand(inner, place));
+                let Some(inner) = test.arg.as_deref() else { return Said::default() };
+                let operand = self.operand(inner, place);
                 let is_null = (test.nulltesttype == NullTestType::IsNull as i32) != negated;
-                let kind = if is_null {
-                    Kind::IsNull
-                } else {
-                    refused("IS NOT NULL, which suits the predicate of a partial index, not a key")
-                };
-                say(&operand, &kind, place)
+                let comparison = if is_null { Comparison::Null } else { Comparison::NotNull };
+                let saying = Saying { comparison, operator: "", operand: shape::Operand::Nothing };
+                self.say(&operand, &saying, place, |_| {
+                    if is_null {
+                        Service::btree()
+                    } else {
+                        Service::nothing("IS NOT NULL, which suits the predicate of a partial index, not a key")
+                    }
+                })
             }
             Some(NodeEnum::BooleanTest(test)) => {
-                let operand = test.arg.as_deref().map_or(Operand::Constant, |inner| self.operand(inner, place));
-                let kind = match BoolTestType::try_from(test.booltesttype) {
-                    Ok(BoolTestType::IsTrue | BoolTestType::IsFalse) if !negated => Kind::Equality,
-                    Ok(BoolTestType::IsUnknown) if !negated => Kind::IsNull,
-                    _ => refused("a negated test of truth"),
-                };
-                say(&operand, &kind, place)
+                let Some(inner) = test.arg.as_deref() else { return Said::default() };
+                let kind = BoolTestType::try_from(test.booltesttype);
+                let compares = matches!(inner.node, Some(NodeEnum::AExpr(_) | NodeEnum::BoolExpr(_)));
+                match kind {
+                    Ok(BoolTestType::IsTrue) if !negated && compares => self.condition(inner, place, false),
+                    Ok(BoolTestType::IsFalse) if !negated && compares => self.condition(inner, place, true),
+                    Ok(BoolTestType::IsTrue) if !negated => self.boolean(inner, place, true),
+                    Ok(BoolTestType::IsFalse) if !negated => self.boolean(inner, place, false),
+                    Ok(BoolTestType::IsUnknown) if !negated => {
+                        let operand = self.operand(inner, place);
+                        let (comparison, operand_of_test) = (Comparison::Null, shape::Operand::Nothing);
+                        let saying = Saying { comparison, operator: "", operand: operand_of_test };
+                        self.say(&operand, &saying, place, |_| Service::btree())
+                    }
+                    _ => {
+                        let operand = self.operand(inner, place);
+                        self.refuse(&operand, "a negated test of truth", place)
+                    }
+                }
             }
-            // A bare column is a boolean one: `WHERE is_active` is `WHERE is_active = true`, and NOT makes it `= false`.
-            _ => {
+            Some(NodeEnum::FuncCall(call)) if function::name(call) == "overlaps" => {
                 let operand = self.operand(node, place);
-                say(&operand, &Kind::Equality, place)
+                refuse_columns(&operand, "OVERLAPS, which no index serves; a range type and && would be served", place)
             }
+            Some(NodeEnum::FuncCall(call)) if function::name(call) == "starts_with" && call.args.len() == 2 && !negated => {
+                let (subject, prefix) = (self.operand(&call.args[0], place), self.operand(&call.args[1], place));
+                self.compare("^@", &subject, &prefix, place)
+            }
+            Some(NodeEnum::FuncCall(call)) if spatial::is_predicate(call) && !negated => self.spatial(call, place),
+            _ => self.boolean(node, place, !negated),
         }
     }
 
-    fn comparison(&mut self, expression: &AExpr, place: Place<'_>, negated: bool) -> Vec<Fact> {
-        let kind = AExprKind::try_from(expression.kind).unwrap_or(AExprKind::Undefined);
+    /// A bare column is a boolean one: `WHERE is_active` is `WHERE is_active = true`, and NOT makes it `= false`.
+    fn boolean(&mut self, node: &'t Node, place: Place<'_, 't>, value: bool) -> Said {
+        let operand = self.operand(node, place);
+        let saying = Saying { comparison: Comparison::Equal, operator: "", operand: shape::Operand::Boolean(value) };
+        self.say(&operand, &saying, place, |_| service::equality(Type::Boolean))
+    }
+
+    fn comparison(&mut self, expression: &'t AExpr, place: Place<'_, 't>, negated: bool) -> Said {
         let name = expression.name.last().and_then(string).unwrap_or_default();
-        let left = expression.lexpr.as_deref().map_or(Operand::Constant, |node| self.operand(node, place));
-        if kind == AExprKind::AexprLike {
-            let pattern = expression.rexpr.as_deref().and_then(constant_text).map(pattern::of);
-            let right = expression.rexpr.as_deref().map_or(Operand::Constant, |node| self.operand(node, place));
-            return like((name == "!~~") != negated, pattern, &left, &right, place);
-        }
-        let right = expression.rexpr.as_deref().map_or(Operand::Constant, |node| self.list_or_operand(node, place));
+        let kind = match (AExprKind::try_from(expression.kind).unwrap_or(AExprKind::Undefined), name) {
+            // LIKE by its operator.
+            (AExprKind::AexprOp, "~~" | "!~~") => AExprKind::AexprLike,
+            (AExprKind::AexprOp, "~~*" | "!~~*") => AExprKind::AexprIlike,
+            (kind, _) => kind,
+        };
+        let left = expression.lexpr.as_deref().map_or(Operand::Fixed(Fixed::default()), |node| self.operand(node, place));
+        let right_node = expression.rexpr.as_deref();
+        let right = right_node.map_or(Operand::Fixed(Fixed::default()), |node| self.list_or_operand(node, place));
         match kind {
-            AExprKind::AexprOp => compare(&operator(name, negated), &left, &right, place),
-            AExprKind::AexprIn => one_of((name == "<>") != negated, &left, &right, place),
-            AExprKind::AexprOpAny => match operator(name, negated) {
-                Operator::Equal if matches!(right, Operand::Constant) => compare(&Operator::Equal, &left, &right, place),
-                Operator::Equal => refuse_all(&[&left, &right], "= ANY over the elements of a column", place),
-                Operator::Refused(_) if negated && name == "=" => refuse_all(&[&left, &right], "<> ALL", place),
-                _ => refuse_all(&[&left, &right], &format!("{name} ANY"), place),
+            AExprKind::AexprLike | AExprKind::AexprIlike | AExprKind::AexprSimilar => {
+                self.pattern(name, kind, negated, (&left, &right), right_node, place)
+            }
+            AExprKind::AexprOp
+                if matches!(name, "~" | "~*" | "!~" | "!~*") && right.is_fixed() && left.result(self).may_be_text() =>
+            {
+                self.pattern(name, kind, negated, (&left, &right), right_node, place)
+            }
+            AExprKind::AexprOp => match (negated, service::negated(name)) {
+                (false, _) => self.compare(name, &left, &right, place),
+                (true, Some(name)) => self.compare(name, &left, &right, place),
+                (true, None) => {
+                    self.compared(name, &left, &right, false);
+                    let reason = format!("negated operator {name}, which no index serves");
+                    self.refuse_both(&left, &right, &reason, place)
+                }
             },
-            AExprKind::AexprBetween | AExprKind::AexprBetweenSym if !negated => {
-                compare(&Operator::Ordering("BETWEEN".to_owned()), &left, &bounds(right), place)
-            }
-            AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym if negated => {
-                compare(&Operator::Ordering("BETWEEN".to_owned()), &left, &bounds(right), place)
-            }
+            AExprKind::AexprIn => self.one_of((name == "<>") != negated, &left, &right, place),
+            AExprKind::AexprOpAny => self.any_of(name, negated, &left, &right, place),
+            AExprKind::AexprBetween | AExprKind::AexprBetweenSym if !negated => self.between(&left, &right, place),
+            AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym if negated => self.between(&left, &right, place),
             AExprKind::AexprBetween | AExprKind::AexprBetweenSym | AExprKind::AexprNotBetween | AExprKind::AexprNotBetweenSym => {
-                refuse_all(&[&left, &right], "NOT BETWEEN", place)
+                self.between_roles(&left, &right);
+                self.refuse_both(&left, &right, "NOT BETWEEN", place)
             }
-            AExprKind::AexprIlike => {
-                refuse_all(&[&left, &right], if (name == "!~~*") == negated { "ILIKE" } else { "NOT ILIKE" }, place)
+            AExprKind::AexprOpAll => {
+                self.compared(name, &left, &right, true);
+                let reason = if name == "<>" && !negated { "<> ALL".to_owned() } else { format!("{name} ALL") };
+                self.refuse_both(&left, &right, &reason, place)
             }
-            AExprKind::AexprSimilar => refuse_all(&[&left, &right], "SIMILAR TO", place),
-            AExprKind::AexprOpAll => refuse_all(&[&left, &right], &format!("{name} ALL"), place),
             AExprKind::AexprDistinct | AExprKind::AexprNotDistinct => {
-                refuse_all(&[&left, &right], "IS [NOT] DISTINCT FROM", place)
+                self.compared(if kind == AExprKind::AexprDistinct { "<>" } else { "=" }, &left, &right, false);
+                self.refuse_both(&left, &right, "IS [NOT] DISTINCT FROM", place)
             }
-            _ => refuse_all(&[&left, &right], "an expression of the column", place),
+            _ => self.refuse_both(&left, &right, "an expression of the column", place),
         }
     }
 
     /// `node`, or the row of its items when it is a parenthesized list (of `IN`, or the bounds of `BETWEEN`).
-    fn list_or_operand(&mut self, node: &Node, place: Place<'_>) -> Operand {
+    fn list_or_operand(&mut self, node: &'t Node, place: Place<'_, 't>) -> Operand<'t> {
         match &node.node {
             Some(NodeEnum::List(list)) => Operand::Row(list.items.iter().map(|item| self.operand(item, place)).collect()),
             _ => self.operand(node, place),
         }
     }
 
-    fn sub_select_condition(&mut self, node: &Node, link: &SubLink, place: Place<'_>, negated: bool) -> Vec<Fact> {
-        let Some(query) = link.subselect.as_deref() else { return Vec::new() };
+    fn sub_select_condition(&mut self, node: &'t Node, link: &'t SubLink, place: Place<'_, 't>, negated: bool) -> Said {
+        let Some(query) = link.subselect.as_deref() else { return Said::default() };
         let joined = place.conjunct && !negated;
         match SubLinkType::try_from(link.sub_link_type) {
             Ok(SubLinkType::ExistsSublink) => {
                 self.query(query, Some(place.scope), place.commons, joined);
-                Vec::new()
+                Said::default()
             }
             Ok(SubLinkType::AnySublink) => {
-                let test = link.testexpr.as_deref().map_or(Operand::Constant, |test| self.operand(test, place));
+                let test = link.testexpr.as_deref();
+                let test = test.map_or(Operand::Fixed(Fixed::default()), |test| self.operand(test, place));
                 let output = self.query(query, Some(place.scope), place.commons, joined);
+                self.need_output(&output);
                 match link.oper_name.last().and_then(string) {
-                    None | Some("=") if negated => refuse_all(&[&test], "NOT IN (sub-select)", place),
-                    None | Some("=") => member_of(&test, &output, place),
-                    Some(name) => refuse_all(&[&test], &format!("{name} ANY (sub-select)"), place),
+                    None | Some("=") if negated => self.refuse(&test, "NOT IN (sub-select)", place),
+                    None | Some("=") if !place.conjunct => {
+                        self.refuse(&test, "IN (sub-select) below OR, which is no join", place)
+                    }
+                    None | Some("=") => self.member_of(&test, &output, place),
+                    Some(name) => self.refuse(&test, &format!("{name} ANY (sub-select)"), place),
                 }
+            }
+            Ok(SubLinkType::AllSublink) => {
+                let operand = self.operand(node, place);
+                refuse_columns(&operand, "compared with all rows of a sub-select", place)
             }
             _ => {
                 let operand = self.operand(node, place);
-                refuse_all(&[&operand], "compared with all rows of a sub-select", place)
+                self.refuse(&operand, "a sub-select over the column", place)
             }
         }
     }
-}
 
-/// `left operator right`.
-fn compare(operator: &Operator, left: &Operand, right: &Operand, place: Place<'_>) -> Vec<Fact> {
-    match (left, right) {
-        (Operand::Row(lefts), Operand::Row(rights)) if lefts.len() == rights.len() => {
-            lefts.iter().zip(rights).flat_map(|(left, right)| compare(operator, left, right, place)).collect()
+    /// Says `saying` of `operand` where conditions at `place` bind it; `service` is what serves it over a type.
+    ///
+    /// What is made of columns of several references, or cannot be written as an index expression, is said to hide its columns.
+    pub(crate) fn say(
+        &self,
+        operand: &Operand<'t>,
+        saying: &Saying<'_>,
+        place: Place<'_, 't>,
+        service: impl Fn(Type) -> Service + Copy,
+    ) -> Said {
+        if let Operand::Row(parts) = operand {
+            return parts.iter().map(|part| self.say(part, saying, place, service)).collect();
         }
-        (Operand::Row(parts), other) | (other, Operand::Row(parts)) => {
-            parts.iter().flat_map(|part| compare(operator, part, other, place)).collect()
+        if operand.is_fixed() {
+            return Said::default();
         }
-        (Operand::Column(left), Operand::Column(right)) => compare_columns(operator, left, right, place),
-        (Operand::Column(column), other) | (other, Operand::Column(column)) => {
-            let mut facts = compare_column(operator, column, other, place);
-            facts.extend(say(other, &Kind::Equality, place));
-            facts
+        let terms = if operand.is_bound(place) { self.terms(operand) } else { Vec::new() };
+        if terms.is_empty() {
+            return match operand {
+                Operand::Expression(expression) => refuse_columns(operand, &describe(expression.node), place),
+                _ => Said::default(),
+            };
         }
-        _ => [left, right].into_iter().flat_map(|side| say(side, &Kind::Equality, place)).collect(),
+        let facts = terms.into_iter().filter(|term| term.pushed).map(|term| {
+            let Term { reference, through, subject, result, refusal, .. } = term;
+            let service = refusal.map_or_else(|| service(result), Service::Nothing);
+            let Saying { comparison, operator, operand } = saying.clone();
+            let predicate = Predicate { subject, comparison, operator: operator.to_owned(), operand, service };
+            Fact::new(reference, through, predicate)
+        });
+        Said { facts: facts.collect(), ors: Vec::new() }
+    }
+
+    /// Says that no index serves what is asked of `operand`, and why.
+    pub(crate) fn refuse(&self, operand: &Operand<'t>, reason: &str, place: Place<'_, 't>) -> Said {
+        let saying = Saying { comparison: Comparison::Other, operator: "", operand: shape::Operand::Nothing };
+        self.say(operand, &saying, place, |_| Service::nothing(reason))
+    }
+
+    /// The same for both sides.
+    pub(crate) fn refuse_both(&self, left: &Operand<'t>, right: &Operand<'t>, reason: &str, place: Place<'_, 't>) -> Said {
+        [left, right].into_iter().map(|side| self.refuse(side, reason, place)).collect()
     }
 }
 
-fn compare_columns(operator: &Operator, left: &Column, right: &Column, place: Place<'_>) -> Vec<Fact> {
-    let kind = match operator {
-        _ if is_same_reference(left, &[right]) => refused("compared with another column of the same table"),
-        Operator::Equal => Kind::Join,
-        Operator::Ordering(name) => refused(format!("compared by {name} with a column of another table")),
-        Operator::Refused(reason) => refused(reason),
+/// Says of every column that no index serves it, and why: those in `operand`.
+pub(crate) fn refuse_columns(operand: &Operand<'_>, reason: &str, place: Place<'_, '_>) -> Said {
+    let mut facts: Vec<Fact> = Vec::new();
+    let leaves = match operand {
+        Operand::Expression(expression) => expression.leaves(),
+        other => other.columns(),
     };
-    [left, right].into_iter().filter(|column| place.binds(column)).flat_map(|column| about(column, &kind)).collect()
-}
-
-/// `column operator other`, where `other` is no column itself.
-fn compare_column(operator: &Operator, column: &Column, other: &Operand, place: Place<'_>) -> Vec<Fact> {
-    if !place.binds(column) {
-        return Vec::new();
-    }
-    let kind = match (operator, other) {
-        (Operator::Refused(reason), _) => refused(reason),
-        (_, Operand::Volatile(function)) => refused(format!("compared with the volatile function {function}()")),
-        (_, Operand::Expression { columns, .. }) if is_same_reference(column, &columns.iter().collect::<Vec<_>>()) => {
-            refused("compared with an expression of the same table")
-        }
-        (Operator::Equal, Operand::Expression { .. }) => Kind::Join,
-        (Operator::Ordering(name), Operand::Expression { .. }) => refused(format!("compared by {name} with another table")),
-        (Operator::Equal, _) => Kind::Equality,
-        (Operator::Ordering(_), _) => Kind::Range,
-    };
-    about(column, &kind)
-}
-
-/// `left IN (…)`, `right` being the list.
-fn one_of(negated: bool, left: &Operand, right: &Operand, place: Place<'_>) -> Vec<Fact> {
-    let Operand::Row(items) = right else { return refuse_all(&[left, right], "IN", place) };
-    if negated {
-        return refuse_all(&[left, right], "NOT IN", place);
-    }
-    if let [item] = items.as_slice() {
-        return compare(&Operator::Equal, left, item, place);
-    }
-    if items.iter().any(|item| !item.columns().is_empty()) {
-        return refuse_all(&[left, right], "IN with values that differ from row to row", place);
-    }
-    compare(&Operator::Equal, left, &Operand::Constant, place)
-}
-
-/// `test IN (sub-select)` with what the sub-select returns.
-fn member_of(test: &Operand, output: &Output, place: Place<'_>) -> Vec<Fact> {
-    let parts = match test {
-        Operand::Row(parts) => parts.iter().collect(),
-        one => vec![one],
-    };
-    let mut facts = Vec::new();
-    for (part, returned) in parts.into_iter().zip(&output.columns) {
-        // The other side of a semi-join can be looked up, too; for a constant it is searched as for any constant.
-        let kind = if matches!(part, Operand::Constant) { Kind::Equality } else { Kind::Join };
-        facts.extend(say(part, &Kind::Join, place));
-        facts.extend(returned.origins.iter().map(|origin| Fact { origin: origin.clone(), kind: kind.clone() }));
-    }
-    facts
-}
-
-fn like(negated: bool, pattern: Option<Pattern>, left: &Operand, right: &Operand, place: Place<'_>) -> Vec<Fact> {
-    let kind = match pattern {
-        _ if negated => refused("NOT LIKE"),
-        Some(Pattern::Exact) => Kind::Equality,
-        Some(Pattern::Prefix) => Kind::Range,
-        Some(Pattern::Wildcard) => refused("LIKE with a wildcard first"),
-        None => refused("LIKE with a pattern that is not known before it runs"),
-    };
-    let mut facts = say(left, &kind, place);
-    facts.extend(refuse_all(&[right], "the pattern of a LIKE", place));
-    facts
-}
-
-/// `kind` of `operand` when that is a column; of an expression's columns, that they are hidden in one.
-fn say(operand: &Operand, kind: &Kind, place: Place<'_>) -> Vec<Fact> {
-    match operand {
-        Operand::Column(column) if place.binds(column) => about(column, kind),
-        Operand::Constant | Operand::Volatile(_) | Operand::Column(_) => Vec::new(),
-        Operand::Row(parts) => parts.iter().flat_map(|part| say(part, kind, place)).collect(),
-        Operand::Expression { columns, what } => {
-            columns.iter().filter(|column| place.binds(column)).flat_map(|column| about(column, &refused(what))).collect()
+    for origin in leaves.iter().filter(|leaf| place.binds(leaf)).flat_map(|leaf| &leaf.origins) {
+        let predicate = Predicate {
+            subject: Subject::Column(origin.column.to_owned()),
+            comparison: Comparison::Other,
+            operator: String::new(),
+            operand: shape::Operand::Nothing,
+            service: Service::nothing(reason),
+        };
+        let fact = Fact::new(origin.reference, origin.through.clone(), predicate);
+        if origin.pushed && !facts.contains(&fact) {
+            facts.push(fact);
         }
     }
-}
-
-fn refuse_all(operands: &[&Operand], reason: &str, place: Place<'_>) -> Vec<Fact> {
-    operands.iter().flat_map(|operand| say(operand, &refused(reason), place)).collect()
-}
-
-fn refused(reason: impl Into<String>) -> Kind {
-    Kind::NotSargable(reason.into())
-}
-
-fn is_same_reference(column: &Column, others: &[&Column]) -> bool {
-    let has = |other: &Column, reference| other.origins.iter().any(|origin| origin.reference == reference);
-    column.origins.iter().any(|origin| others.iter().any(|other| has(other, origin.reference)))
-}
-
-/// Both bounds as one operand: constant only if both are.
-fn bounds(right: Operand) -> Operand {
-    match right {
-        Operand::Row(parts) if parts.iter().all(|part| matches!(part, Operand::Constant)) => Operand::Constant,
-        Operand::Row(parts) => {
-            let columns = parts.iter().flat_map(Operand::columns).cloned().collect();
-            Operand::Expression { columns, what: "a bound of BETWEEN".to_owned() }
-        }
-        other => other,
-    }
-}
-
-fn operator(name: &str, negated: bool) -> Operator {
-    match (name, negated) {
-        ("=", false) | ("<>" | "!=", true) => Operator::Equal,
-        ("<>" | "!=", false) | ("=", true) => Operator::Refused("<>".to_owned()),
-        // The negation of an ordering is an ordering.
-        ("<" | "<=" | ">" | ">=", _) => Operator::Ordering(name.to_owned()),
-        (_, false) => Operator::Refused(format!("operator {name}, which a B-tree does not serve")),
-        (_, true) => Operator::Refused(format!("negated operator {name}, which a B-tree does not serve")),
-    }
-}
-
-/// The text of a string constant, casts aside.
-fn constant_text(node: &Node) -> Option<&str> {
-    match &node.node {
-        Some(NodeEnum::TypeCast(cast)) => cast.arg.as_deref().and_then(constant_text),
-        Some(NodeEnum::AConst(constant)) => match &constant.val {
-            Some(a_const::Val::Sval(text)) => Some(&text.sval),
-            _ => None,
-        },
-        _ => None,
-    }
+    Said { facts, ors: Vec::new() }
 }

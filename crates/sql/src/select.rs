@@ -2,26 +2,36 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CteMaterialize, Node, SelectStmt, SetOperation, WithClause};
+use pgtailor_model::binding::Role;
 
 use crate::from::{self, Star};
 use crate::function;
+use crate::operand::Operand;
 use crate::order;
-use crate::scope::{Exposed, Output, Scope};
-use crate::walker::{Common, Commons, Place, Walker, string, strings};
+use crate::scope::{Column, Exposed, Output, Scope};
+use crate::walker::{Common, Commons, Place, Walker, Written, string, strings};
 
-impl Walker<'_> {
+impl<'t> Walker<'t> {
     /// Reads a query level inside `outer`; `semi_join` as in [`Place::semi_join`].
     pub(crate) fn select(
         &mut self,
-        select: &SelectStmt,
-        outer: Option<&Scope<'_>>,
-        commons: &Commons<'_>,
+        select: &'t SelectStmt,
+        outer: Option<&Scope<'_, 't>>,
+        commons: &Commons<'_, 't>,
         semi_join: bool,
-    ) -> Output {
+    ) -> Output<'t> {
+        let assigning = std::mem::take(&mut self.assigning);
         let commons = self.with(select.with_clause.as_ref(), outer, commons);
+        let mut scope = Scope::inside(outer);
         if let (Some(left), Some(right)) = (&select.larg, &select.rarg) {
+            self.assigning.clone_from(&assigning);
             let left = self.select(left, outer, &commons, false);
+            self.assigning = assigning;
             let right = self.select(right, outer, &commons, false);
+            // Rows are compared, or handed on as a whole.
+            self.need_output(&left);
+            self.need_output(&right);
+            self.limits(select, Place::of(&scope, &commons));
             let output = combined(left, right);
             // Conditions are pushed into the arms of UNION and INTERSECT, not past EXCEPT or a limit (`subquery_is_pushdown_safe`).
             let pushed =
@@ -29,41 +39,49 @@ impl Walker<'_> {
             return if pushed { output } else { output.opaque() };
         }
 
-        let mut scope = Scope::inside(outer);
         let mut joins = Vec::new();
         for item in &select.from_clause {
             self.add_item(item, &mut scope, &commons, &mut joins);
         }
-        let place = Place { scope: &scope, first: 0, commons: &commons, conjunct: true, semi_join };
+        let place = Place { semi_join, ..Place::of(&scope, &commons) };
         if !select.values_lists.is_empty() {
-            return self.values(&select.values_lists, place);
+            self.limits(select, place);
+            return self.values(&select.values_lists, &assigning, place);
         }
         let filter = select.where_clause.as_deref().map(|condition| self.condition(condition, place, false)).unwrap_or_default();
         for join in joins {
-            self.facts.extend(join.facts_given(&filter));
+            self.said.add(join.given(&filter));
         }
-        self.facts.extend(filter);
+        self.said.add(filter);
 
-        let output = self.targets(&select.target_list, place);
-        self.visit_all(&select.distinct_clause, place);
-        self.visit_all(&select.group_clause, place);
+        let is_grouped = order::is_grouped(select);
+        let output = self.targets(&select.target_list, &assigning, place);
+        self.limits(select, place);
         self.visit(select.having_clause.as_deref(), place);
         self.visit_all(&select.window_clause, place);
-        self.visit(select.limit_count.as_deref(), place);
-        self.visit(select.limit_offset.as_deref(), place);
         self.ending(select, place, &output);
 
-        let output = if order::is_grouped(select) { Output { reach: Vec::new(), ..output } } else { output };
+        let output = if is_grouped { output.grouped() } else { output };
         if stops_conditions(select) { output.opaque() } else { output }
+    }
+
+    /// Reads `LIMIT` and `OFFSET`.
+    fn limits(&mut self, select: &'t SelectStmt, place: Place<'_, 't>) {
+        for (node, role) in [(&select.limit_count, Role::RowLimit), (&select.limit_offset, Role::RowOffset)] {
+            if let Some(node) = node.as_deref() {
+                let operand = self.operand(node, place.inside_or());
+                self.give_value(&operand, &role);
+            }
+        }
     }
 
     /// Reads the common table expressions of `clause`, each seeing those before it, or all of them when it is recursive.
     pub(crate) fn with<'p>(
         &mut self,
-        clause: Option<&WithClause>,
-        outer: Option<&Scope<'_>>,
-        around: &'p Commons<'p>,
-    ) -> Commons<'p> {
+        clause: Option<&'t WithClause>,
+        outer: Option<&Scope<'_, 't>>,
+        around: &'p Commons<'p, 't>,
+    ) -> Commons<'p, 't> {
         let mut commons = Commons { outer: Some(around), entries: Vec::new() };
         let Some(clause) = clause else { return commons };
         let expressions = || {
@@ -75,23 +93,29 @@ impl Walker<'_> {
         let first = self.common.len();
         for expression in expressions() {
             let never_materialized = expression.ctematerialized == CteMaterialize::Never as i32;
-            self.common.push(Common { uses: 0, never_materialized });
+            self.common.push(Common { uses: 0, never_materialized, returned: Vec::new() });
         }
         if clause.recursive {
             for (position, expression) in expressions().enumerate() {
-                let placeholder = Output { more: true, ..Output::default() }.renamed(&strings(&expression.aliascolnames));
-                commons.entries.push((expression.ctename.clone(), first + position, placeholder));
+                let placeholder = Output { more: true, ..Output::default() }.renamed(strings(&expression.aliascolnames));
+                commons.entries.push((&expression.ctename, first + position, placeholder));
             }
         }
         for (position, expression) in expressions().enumerate() {
             let Some(query) = expression.ctequery.as_deref() else { continue };
             let uses_before = self.common[first + position].uses;
-            let output = self.query(query, outer, &commons, false).renamed(&strings(&expression.aliascolnames));
+            let output = self.query(query, outer, &commons, false).renamed(strings(&expression.aliascolnames));
             let is_recursive = self.common[first + position].uses > uses_before;
             let computed_first = is_recursive
                 || expression.ctematerialized == CteMaterialize::Always as i32
                 || !matches!(query.node, Some(NodeEnum::SelectStmt(_)));
-            let entry = (expression.ctename.clone(), first + position, if computed_first { output.opaque() } else { output });
+            if computed_first {
+                self.need_output(&output);
+            }
+            let returned = output.columns.iter().flat_map(|column| &column.origins);
+            self.common[first + position].returned = returned.map(|origin| (origin.reference, origin.column)).collect();
+            let output = if computed_first { output.opaque() } else { output };
+            let entry = (expression.ctename.as_str(), first + position, output);
             if clause.recursive {
                 commons.entries[position] = entry;
             } else {
@@ -101,11 +125,13 @@ impl Walker<'_> {
         commons
     }
 
-    /// What a target list (or `RETURNING`) returns; sub-selects in it are walked.
-    pub(crate) fn targets(&mut self, targets: &[Node], place: Place<'_>) -> Output {
+    /// What a target list (or `RETURNING`) returns; sub-selects in it are walked. The values that are only handed on do not count as
+    /// needed: whoever uses them says so.
+    pub(crate) fn targets(&mut self, targets: &'t [Node], assigning: &[Written<'t>], place: Place<'_, 't>) -> Output<'t> {
         let everything = 0..place.scope.items.len();
-        let mut output = Output { reach: place.scope.star(&everything).reach, ..Output::default() };
-        for node in targets {
+        let reach = place.scope.items.iter().flat_map(|item| &item.output.reach).cloned().collect();
+        let mut output = Output { reach, ..Output::default() };
+        for (position, node) in targets.iter().enumerate() {
             let Some(NodeEnum::ResTarget(target)) = &node.node else { continue };
             let Some(value) = target.val.as_deref() else { continue };
             match from::star(value) {
@@ -122,35 +148,58 @@ impl Walker<'_> {
                     None => output.more = true,
                 },
                 None => {
-                    let origins = match self.column(value, place) {
-                        Some(column) if column.depth == place.scope.depth => column.origins,
-                        Some(_) => Vec::new(),
-                        None => {
-                            self.visit(Some(value), place);
-                            Vec::new()
-                        }
-                    };
                     let name = if target.name.is_empty() { implied_name(value) } else { &target.name };
-                    output.columns.push(Exposed { name: name.to_owned(), origins });
+                    let exposed = self.target_value(value, assigning.get(position), place);
+                    output.columns.push(Exposed { name: name.into(), ..exposed });
                 }
             }
         }
-        output
+        output.bounded()
     }
 
-    fn values(&mut self, rows: &[Node], place: Place<'_>) -> Output {
-        self.visit_all(rows, place);
-        let width = match rows.first().and_then(|row| row.node.as_ref()) {
-            Some(NodeEnum::List(row)) => row.items.len(),
-            _ => 0,
-        };
-        let columns = (1..=width).map(|number| Exposed { name: format!("column{number}"), origins: Vec::new() }).collect();
+    fn target_value(&mut self, value: &'t Node, written: Option<&Written<'t>>, place: Place<'_, 't>) -> Exposed<'t> {
+        let is_here = |column: &Column<'t>| column.depth == place.scope.depth;
+        if let Some(column) = self.resolve(value, place) {
+            if is_here(&column) {
+                return Exposed { origins: column.origins, computed: column.computed, ..Exposed::unknown("") };
+            }
+            self.need(&column.origins);
+            return Exposed::unknown("");
+        }
+        let operand = self.operand(value, place.inside_or());
+        if let Some(written) = written {
+            self.give_assigned(&operand, *written);
+        }
+        match operand {
+            Operand::Column(column) if is_here(&column) => {
+                Exposed { origins: column.origins, computed: column.computed, ..Exposed::unknown("") }
+            }
+            // What is computed from a row can be asked for of the row.
+            Operand::Expression(expression)
+                if !expression.of_many_rows && expression.is_small() && expression.columns.iter().all(is_here) =>
+            {
+                Exposed { computed: Some(expression), ..Exposed::unknown("") }
+            }
+            _ => Exposed::unknown(""),
+        }
+    }
+
+    fn values(&mut self, rows: &'t [Node], assigning: &[Written<'t>], place: Place<'_, 't>) -> Output<'t> {
+        let mut width = 0;
+        for row in rows {
+            let Some(NodeEnum::List(row)) = &row.node else { continue };
+            width = width.max(row.items.len());
+            for (position, item) in row.items.iter().enumerate() {
+                self.target_value(item, assigning.get(position), place);
+            }
+        }
+        let columns = (1..=width).map(|number| Exposed::unknown(format!("column{number}"))).collect();
         Output { columns, ..Output::default() }
     }
 }
 
 /// What a set operation returns: the left side's names, both sides' origins.
-fn combined(left: Output, right: Output) -> Output {
+fn combined<'t>(left: Output<'t>, right: Output<'t>) -> Output<'t> {
     let more = left.more || right.more;
     if more {
         // Positions cannot be trusted then.
@@ -158,7 +207,8 @@ fn combined(left: Output, right: Output) -> Output {
     }
     let mut columns = left.columns;
     for (column, other) in columns.iter_mut().zip(right.columns) {
-        column.origins.extend(other.origins);
+        column.add_origins(other.origins);
+        column.computed = None;
     }
     Output { columns, more, reach: Vec::new() }
 }

@@ -1,109 +1,160 @@
-//! Recorded statements to a workload: what was understood, and what was not with its reason.
+//! Gathered statements to a workload: what was understood, and what was not with its reason.
 
-use std::collections::BTreeMap;
-
-use pg_query::NodeEnum;
 use pgtailor_model::activity::StatementActivity;
+use pgtailor_model::binding::{Binding, BindingOrigin, Literal, Parameter, Role};
 use pgtailor_model::catalog::Catalog;
-use pgtailor_model::shape::Shape;
-use pgtailor_model::unit::Milliseconds;
+use pgtailor_model::unit::count_as_f64;
 use pgtailor_model::workload::{Query, Skipped, Workload};
 
-use crate::relation::{Relation, Relations};
+use crate::collector::{Collector, Kind, Observation, Values};
+use crate::constants::{Constants, constants};
+use crate::group::{Group, Sample, Variant};
+use crate::reading::read_tree;
+use crate::relation::Relations;
 use crate::room::with_room;
-use crate::text::{self, Parsed};
-use crate::walker::{Commons, Walker};
+use crate::text;
 
-/// What `statements` ask of the tables of `catalog`.
-///
-/// `search_path` holds schemas as `current_schemas(false)` lists them. Statements with the same fingerprint are one: their calls and
-/// times are added up, and the one that took longest speaks for them. Both lists are sorted by total time, longest first, then by
-/// fingerprint; neither depends on the order of `statements`, except that a text that cannot be read is named by its position.
-///
-/// The texts are normalized once more, since the server can forget to; of a text that is no readable query, only the query id is kept.
+/// What `statements` of `pg_stat_statements` ask of the tables of `catalog`; [`Collector::understand`] for one source.
 pub fn understand(statements: &[StatementActivity], catalog: &Catalog, search_path: &[String]) -> Workload {
-    with_room(|| read(statements, catalog, search_path))
+    let mut collector = Collector::default();
+    collector.add_recorded(statements);
+    collector.understand(catalog, search_path)
 }
 
-fn read(statements: &[StatementActivity], catalog: &Catalog, search_path: &[String]) -> Workload {
-    let relations = Relations { catalog, search_path };
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    let mut workload = Workload::default();
-    for (position, statement) in statements.iter().enumerate() {
-        match text::parse(&statement.text) {
-            Parsed::Statement { fingerprint, normalized, tree } => {
-                let member =
-                    Group { text: normalized, tree, longest: statement.total_time, calls: 0, total_time: Milliseconds(0.0) };
-                let group = groups.entry(fingerprint).or_insert_with(|| member.clone());
-                group.add(statement, member);
+impl Collector {
+    /// Adds what `pg_stat_statements` recorded.
+    pub fn add_recorded(&mut self, statements: &[StatementActivity]) {
+        self.fill(|filling| {
+            for (position, statement) in statements.iter().enumerate() {
+                let place = || format!("statement {} (query id {})", position + 1, statement.query_id);
+                filling.add(
+                    Kind::Counters,
+                    &Observation {
+                        text: &statement.text,
+                        values: Values::Unknown,
+                        calls: statement.calls,
+                        total_time: statement.total_time,
+                        rows: Some(statement.rows),
+                        planning_time: statement.planning_time,
+                        wal: statement.wal,
+                        tags: Some(&statement.tags),
+                        place: &place,
+                    },
+                );
             }
-            Parsed::Unusable(reason) => workload.skipped.push(Skipped {
-                statement: format!("statement {} (query id {})", position + 1, statement.query_id),
-                calls: statement.calls,
-                total_time: statement.total_time,
-                reason: reason.to_owned(),
-            }),
-        }
+        });
     }
-    for (fingerprint, Group { text, tree, calls, total_time, .. }) in groups {
-        match shapes(&tree, &relations) {
-            Ok(shapes) => workload.queries.push(Query { fingerprint, text, calls, total_time, shapes, ..Query::default() }),
-            Err(reason) => workload.skipped.push(Skipped { statement: text, calls, total_time, reason }),
-        }
+
+    /// What the statements ask of the tables of `catalog`.
+    ///
+    /// `search_path` holds schemas as `current_schemas(false)` lists them. Statements with the same fingerprint are one; the way of writing
+    /// that took longest speaks for all. Both lists are sorted by total time, longest first, then by calls, then by fingerprint or place;
+    /// neither depends on the order in which statements of one execution each were added, except that a text that cannot be read is named
+    /// by its place.
+    pub fn understand(self, catalog: &Catalog, search_path: &[String]) -> Workload {
+        with_room(|| self.read(&Relations::new(catalog, search_path)))
     }
-    // Stable sorts: equal times keep the order of fingerprints, or of positions.
-    workload.queries.sort_by(|a, b| b.total_time.0.total_cmp(&a.total_time.0));
-    workload.skipped.sort_by(|a, b| b.total_time.0.total_cmp(&a.total_time.0));
-    workload
-}
 
-/// Statements of one fingerprint.
-#[derive(Clone)]
-struct Group {
-    text: String,
-    tree: Box<NodeEnum>,
-    longest: Milliseconds,
-    calls: u64,
-    total_time: Milliseconds,
-}
-
-impl Group {
-    fn add(&mut self, statement: &StatementActivity, member: Self) {
-        self.calls = self.calls.saturating_add(statement.calls);
-        self.total_time.0 += statement.total_time.0;
-        // Literals can matter to the shape (the pattern of a LIKE), so the choice must not depend on the order.
-        let order = member.longest.0.total_cmp(&self.longest.0).then_with(|| self.text.cmp(&member.text));
-        if order.is_gt() {
-            *self = Self { calls: self.calls, total_time: self.total_time, ..member };
-        }
-    }
-}
-
-/// A shape for each reference to a table, or why there is none.
-fn shapes(tree: &NodeEnum, relations: &Relations<'_>) -> Result<Vec<Shape>, String> {
-    let mut walker = Walker::new(relations);
-    walker.query_tree(tree, None, &Commons::default(), false);
-    if walker.references.is_empty() { Err(why_no_table(&walker.strangers)) } else { Ok(walker.finish()) }
-}
-
-fn why_no_table(strangers: &[Relation<'_>]) -> String {
-    let worst = strangers.iter().find_map(|stranger| match stranger {
-        Relation::Unknown(name) => {
-            Some(format!("relation {name} is not known; it was dropped, is temporary, or is outside the search path"))
-        }
-        Relation::Ambiguous(name) => Some(format!("several tables are called {name}, and none of them is in the search path")),
-        _ => None,
-    });
-    let other = || {
-        strangers.iter().find_map(|stranger| match stranger {
-            Relation::Other(name) => {
-                Some(format!("{name} is a view or another relation that is not a table; what it reads is not known"))
+    fn read(self, relations: &Relations<'_>) -> Workload {
+        let mut workload = Workload::default();
+        for (fingerprint, group) in self.groups {
+            match query(fingerprint, &group, relations) {
+                Ok(query) => workload.queries.push(query),
+                Err(skipped) => workload.skipped.push(skipped),
             }
-            _ => None,
-        })
+        }
+        for (unread, sum) in self.unread {
+            workload.skipped.push(Skipped {
+                statement: sum.place,
+                calls: sum.calls,
+                total_time: sum.total_time,
+                reason: unread.reason.to_owned(),
+            });
+        }
+        workload.queries.sort_by(|one, other| {
+            let by_time = other.total_time.0.total_cmp(&one.total_time.0);
+            by_time.then(other.calls.cmp(&one.calls)).then_with(|| one.fingerprint.cmp(&other.fingerprint))
+        });
+        workload.skipped.sort_by(|one, other| {
+            let by_time = other.total_time.0.total_cmp(&one.total_time.0);
+            by_time.then(other.calls.cmp(&one.calls)).then_with(|| one.statement.cmp(&other.statement))
+        });
+        workload
+    }
+}
+
+fn query(fingerprint: String, group: &Group, relations: &Relations<'_>) -> Result<Query, Skipped> {
+    let total = group.total();
+    let Some(variant) = group.representative() else {
+        unreachable!("a group begins with a way of writing it");
     };
-    worst.or_else(other).unwrap_or_else(|| {
-        let reason = if strangers.is_empty() { "it reads no table of this database" } else { "it reads only system tables" };
-        reason.to_owned()
+    let skipped = |reason: String| Skipped {
+        statement: variant.normalized.clone(),
+        calls: total.calls,
+        total_time: total.total_time,
+        reason,
+    };
+    let (tree, constants) = parsed(variant).map_err(|reason| skipped(reason.to_owned()))?;
+    let mut reading = read_tree(&tree, relations, &constants.numbers).map_err(skipped)?;
+    // A parameter in a clause that no shape comes from (`CYCLE`) is one all the same.
+    let known = u32::try_from(reading.parameters.len()).unwrap_or(u32::MAX);
+    let all = text::highest_parameter(&variant.normalized);
+    reading.parameters.extend((known + 1..=all).map(|number| Parameter { number, role: Role::Free, cast: None }));
+    Ok(Query {
+        fingerprint,
+        text: variant.normalized.clone(),
+        calls: total.calls,
+        total_time: total.total_time,
+        rows: total.rows,
+        planning_time: total.planning_time,
+        wal: total.wal,
+        bindings: observed(group.samples(), variant, &constants, reading.parameters.len()),
+        shapes: reading.shapes,
+        parameters: reading.parameters,
+        tags: group.tags.clone(),
     })
+}
+
+/// The tree of the text as it came, with its constants; or, when these cannot be told, the tree of the normalized text.
+fn parsed(variant: &Variant) -> Result<(pg_query::NodeEnum, Constants), text::Reason> {
+    match constants(&variant.original, &variant.normalized) {
+        Some(constants) => Ok((text::tree(&variant.original)?, constants)),
+        None => Ok((text::tree(&variant.normalized)?, Constants::default())),
+    }
+}
+
+/// The values that were seen, as bindings of equal weight; those of other ways of writing do not fit and are left out.
+fn observed(samples: &[Sample], variant: &Variant, original: &Constants, n_parameters: usize) -> Vec<Binding> {
+    let mut bindings: Vec<Binding> = Vec::new();
+    let mut weights: Vec<u64> = Vec::new();
+    for sample in samples {
+        let Some(values) = values_of(sample, variant, original, n_parameters) else { continue };
+        if let Some(known) = bindings.iter().position(|known| known.values == values) {
+            weights[known] += 1;
+        } else {
+            let origin = if values.is_empty() { BindingOrigin::Constant } else { BindingOrigin::Observed };
+            bindings.push(Binding { values, weight: 0.0, origin });
+            weights.push(1);
+        }
+    }
+    let all = count_as_f64(weights.iter().sum());
+    for (binding, weight) in bindings.iter_mut().zip(weights) {
+        binding.weight = count_as_f64(weight) / all;
+    }
+    bindings
+}
+
+fn values_of(sample: &Sample, variant: &Variant, original: &Constants, n_parameters: usize) -> Option<Vec<Option<Literal>>> {
+    let own;
+    let constants = if sample.text == variant.original {
+        original
+    } else {
+        own = text::normalized(&sample.text).filter(|normalized| *normalized == variant.normalized);
+        &constants(&sample.text, own.as_deref()?)?
+    };
+    let value = |number: usize| {
+        let constant = u32::try_from(number).ok().and_then(|number| constants.values.get(&number));
+        constant.or_else(|| sample.values.get(number - 1)).cloned()
+    };
+    (1..=n_parameters).map(value).collect()
 }

@@ -115,7 +115,7 @@ fn orders_and_limits_belong_to_the_table_of_all_sort_columns() {
     check("SELECT id, status FROM orders ORDER BY 2, id DESC LIMIT 5", &["orders: by status, id desc; limit"]);
     check("SELECT created_at AS at FROM orders ORDER BY at DESC NULLS LAST", &["orders: by created_at desc nulls last"]);
     check("SELECT * FROM orders ORDER BY created_at FETCH FIRST 3 ROWS ONLY", &["orders: by created_at; limit"]);
-    check("SELECT * FROM orders ORDER BY lower(status), id", &["orders:"]);
+    check("SELECT * FROM orders ORDER BY lower(status), id", &["orders: by lower(status), id"]);
     check(
         "SELECT o.id FROM orders o JOIN customers c ON c.id = o.customer_id ORDER BY c.name, o.id LIMIT 5",
         &["orders: join customer_id; limit", "customers: join id; limit"],

@@ -22,7 +22,7 @@ fn statements_that_differ_in_literals_are_one() {
     let workload = understand(&statements);
     let seen: Vec<(u64, f64)> = workload.queries.iter().map(|query| (query.calls, query.total_time.0)).collect();
     assert_eq!(seen, [(7, 30.0), (1, 25.0)]);
-    assert_eq!(workload.queries[0].text, "select *  from orders o where id = $1");
+    assert_eq!(workload.queries[0].text, "select * from orders o where id = $1");
     let reversed: Vec<_> = statements.iter().rev().cloned().collect();
     assert_eq!(understand(&reversed), workload);
 }
@@ -64,6 +64,10 @@ const STATEMENTS: &[&str] = &[
     "MERGE INTO orders USING items ON orders.id = order_id WHEN MATCHED AND quantity > 3 THEN DELETE WHEN NOT MATCHED THEN DO NOTHING",
     "SELECT count(*) FILTER (WHERE is_paid), max(total) OVER (PARTITION BY status ORDER BY id) FROM orders GROUP BY ROLLUP (status) HAVING count(*) > 1",
     "SELECT * FROM orders a NATURAL JOIN (orders b CROSS JOIN items) AS j (x, y) WHERE (a.id, x) > ROW ($1, $2) AND EXISTS (TABLE items)",
+    "SELECT v.number, p.email_key FROM open_orders v JOIN people p ON p.id = v.customer_id WHERE lower(p.label) LIKE 'a%' OR v.status IN ('a') ORDER BY p.email_key",
+    "UPDATE recent SET at = now() - interval '1 day' WHERE number = ANY ($1) AND at BETWEEN $2 AND $3 RETURNING *",
+    "SELECT DISTINCT ON (payload ->> 'kind') tags[1], place <-> point '(0,0)' AS far FROM docs WHERE payload @> '{}' AND to_tsvector('english', body) @@ to_tsquery($1) AND $2 = ANY (tags) ORDER BY payload ->> 'kind', far",
+    "WITH d AS (SELECT coalesce(body, 'x') AS b, local_at::date AS day FROM docs) SELECT day, count(*) FROM d WHERE b ILIKE '%y%' OR d.day > date '2024-01-01' GROUP BY day",
     "DELETE FROM items USING orders WHERE order_id = ANY (SELECT id FROM orders WHERE created_at BETWEEN now() - interval '1 day' AND now())",
 ];
 

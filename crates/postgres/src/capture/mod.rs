@@ -35,6 +35,7 @@ use crate::error::Error;
 use crate::session::ReadOnlySession;
 
 pub use file::{SnapshotFileError, read_snapshot, write_snapshot};
+pub use statement_text::MARKER;
 
 /// How to capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

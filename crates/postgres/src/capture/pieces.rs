@@ -2,6 +2,8 @@
 //!
 //! As with `standard_conforming_strings = on`, which our sessions pin.
 
+use pgtailor_sql::skip;
+
 /// What a piece of the text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -33,14 +35,15 @@ pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
 }
 
 fn next_piece(rest: &str, first: char) -> (Kind, usize) {
+    let bytes = rest.as_bytes();
     match first {
-        '-' if rest.starts_with("--") => (Kind::Comment, rest.find('\n').unwrap_or(rest.len())),
-        '/' if rest.starts_with("/*") => (Kind::Comment, comment_length(rest)),
-        '\'' => (Kind::String, quoted_length(rest, '\'', false)),
-        '"' => (Kind::Other, quoted_length(rest, '"', false)),
+        '-' if rest.starts_with("--") => (Kind::Comment, skip::line(bytes, 0)),
+        '/' if rest.starts_with("/*") => (Kind::Comment, skip::comment(bytes, 0)),
+        '\'' => (Kind::String, skip::string(bytes, 0, false)),
+        '"' => (Kind::Other, skip::quoted_name(bytes, 0)),
         '$' => {
             let digits = rest[1..].bytes().take_while(u8::is_ascii_digit).count();
-            match dollar_length(rest) {
+            match skip::dollar_string(bytes, 0) {
                 _ if digits > 0 => (Kind::Parameter, 1 + digits),
                 Some(length) => (Kind::String, length),
                 None => (Kind::Other, 1),
@@ -54,63 +57,16 @@ fn next_piece(rest: &str, first: char) -> (Kind, usize) {
             let (word, after) = rest.split_at(length);
             // E'…', B'…', X'…', N'…' and U&'…' are constants with a letter before them.
             match after.chars().next() {
-                Some('\'') if matches!(word, "E" | "e") => (Kind::String, 1 + quoted_length(after, '\'', true)),
-                Some('\'') if matches!(word, "B" | "b" | "X" | "x" | "N" | "n") => {
-                    (Kind::String, 1 + quoted_length(after, '\'', false))
-                }
+                Some('\'') if matches!(word, "E" | "e") => (Kind::String, skip::string(bytes, 1, true)),
+                Some('\'') if matches!(word, "B" | "b" | "X" | "x" | "N" | "n") => (Kind::String, skip::string(bytes, 1, false)),
                 Some('&') if matches!(word, "U" | "u") && after.starts_with("&'") => {
-                    (Kind::String, 2 + quoted_length(&after[1..], '\'', false))
+                    (Kind::String, skip::string(bytes, 2, false))
                 }
                 _ => (Kind::Other, length),
             }
         }
         _ => (Kind::Other, first.len_utf8()),
     }
-}
-
-/// Comments of this form nest.
-fn comment_length(rest: &str) -> usize {
-    let mut depth = 0_usize;
-    let mut at = 0;
-    while at < rest.len() {
-        let here = &rest.as_bytes()[at..];
-        if here.starts_with(b"/*") {
-            depth += 1;
-            at += 2;
-        } else if here.starts_with(b"*/") {
-            depth -= 1;
-            at += 2;
-            if depth == 0 {
-                return at;
-            }
-        } else {
-            at += 1;
-        }
-    }
-    rest.len()
-}
-
-/// A doubled quote is one within. What is cut off in the middle reaches to the end.
-fn quoted_length(rest: &str, quote: char, backslash_escapes: bool) -> usize {
-    let mut characters = rest.char_indices().skip(1).peekable();
-    while let Some((at, character)) = characters.next() {
-        if character == '\\' && backslash_escapes {
-            characters.next();
-        } else if character == quote && characters.next_if(|&(_, next)| next == quote).is_none() {
-            return at + quote.len_utf8();
-        }
-    }
-    rest.len()
-}
-
-/// The length of `$tag$…$tag$`, when `rest` begins with one.
-fn dollar_length(rest: &str) -> Option<usize> {
-    let tag_end = rest[1..].find('$')? + 2;
-    let tag = &rest[..tag_end];
-    if !tag[1..tag_end - 1].chars().all(|c| c.is_alphanumeric() || c == '_') {
-        return None;
-    }
-    Some(rest[tag_end..].find(tag).map_or(rest.len(), |end| tag_end + end + tag.len()))
 }
 
 #[cfg(test)]

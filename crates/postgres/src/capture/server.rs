@@ -55,6 +55,7 @@ const SETTINGS: &str = "\
  WHERE vartype IN ('bool', 'integer', 'real', 'enum')
     OR name IN ('DateStyle', 'TimeZone', 'default_table_access_method', 'default_tablespace', 'default_text_search_config',
                 'lc_collate', 'lc_ctype', 'lc_messages', 'lc_monetary', 'lc_numeric', 'lc_time', 'local_preload_libraries',
+                'log_line_prefix',
                 'search_path', 'server_encoding', 'server_version', 'session_preload_libraries', 'shared_preload_libraries',
                 'synchronous_standby_names', 'temp_tablespaces')";
 

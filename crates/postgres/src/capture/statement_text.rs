@@ -5,8 +5,8 @@
 
 use super::pieces::{Kind, pieces};
 
-/// By this comment the capture knows its own statements.
-pub(super) const MARKER: &str = "/* pgtailor */";
+/// By this comment our own statements are known.
+pub const MARKER: &str = "/* pgtailor */";
 
 /// The first words of statements that read or write rows.
 const ROW_STATEMENTS: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "VALUES", "TABLE"];

@@ -1,7 +1,7 @@
 //! The statements that `pg_stat_statements` recorded for this database, or the one reason why there are none.
 
 use jiff::Timestamp;
-use pgtailor_model::activity::{Beyond, StatementActivity, Statements};
+use pgtailor_model::activity::{Rest, StatementActivity, Statements};
 use pgtailor_model::name::quote_identifier;
 use pgtailor_model::snapshot::{Capabilities, Extension, NotExamined, Server, Setting};
 use pgtailor_model::unit::{Bytes, Milliseconds, Rows};
@@ -37,13 +37,21 @@ pub(super) async fn read_statements(
         let (calls, total_time) = (count(row, "calls"), Milliseconds(row.get("total_time")));
         let text: Option<&str> = row.get("text");
         let query_id: Option<i64> = row.get("query_id");
-        match (query_id, text) {
-            (_, Some(HIDDEN)) | (None, _) => found.hidden += entries,
-            (_, None) => found.lost += entries,
+        let rest = match (query_id, text) {
+            (_, Some(HIDDEN)) | (None, _) => {
+                found.hidden += entries;
+                &mut found.unseen
+            }
+            (_, None) => {
+                found.lost += entries;
+                &mut found.unseen
+            }
             // What we ask ourselves is no work of the application's.
             (_, Some(text)) if text.contains(MARKER) => return,
-            (Some(query_id), Some(text)) if found.statements.len() < limit => {
-                if let Some(kept) = kept_text(text) {
+            (Some(query_id), Some(text)) => match kept_text(text) {
+                None => &mut found.utility,
+                Some(_) if found.statements.len() >= limit => &mut found.unseen,
+                Some(kept) => {
                     found.statements.push(StatementActivity {
                         query_id,
                         text: kept,
@@ -53,15 +61,14 @@ pub(super) async fn read_statements(
                         blocks_accessed: Bytes(count(row, "blocks").saturating_mul(u64::from(server.block_size))),
                         planning_time: row.get::<_, Option<f64>>("planning_time").map(Milliseconds),
                         wal: row.get::<_, Option<i64>>("wal").and_then(|bytes| u64::try_from(bytes).ok()).map(Bytes),
-                        tags: BTreeMap::new(),
+                        tags: pgtailor_sql::tags(text),
                     });
                     return;
                 }
-            }
-            _ => {}
-        }
-        found.beyond.calls += calls;
-        found.beyond.total_time.0 += total_time.0;
+            },
+        };
+        rest.calls += calls;
+        rest.total_time.0 += total_time.0;
     })
     .await?;
     if let Err(state) = outcome {
@@ -72,7 +79,7 @@ pub(super) async fn read_statements(
     }
     not_examined.extend(left_out(&found, capabilities));
     let (evicted, since) = read_info(transaction, extension, version).await?;
-    Ok(Statements::Recorded { statements: found.statements, evicted, since, beyond: found.beyond })
+    Ok(Statements::Recorded { statements: found.statements, evicted, since, utility: found.utility, unseen: found.unseen })
 }
 
 #[derive(Default)]
@@ -82,8 +89,10 @@ struct Found {
     hidden: u64,
     /// Entries whose text the server could not keep.
     lost: u64,
-    /// Everything that is not in `statements` and not ours.
-    beyond: Beyond,
+    /// Statements that are dropped.
+    utility: Rest,
+    /// Statements that could not be kept.
+    unseen: Rest,
 }
 
 /// Major and minor version of the extension.

@@ -1,0 +1,182 @@
+//! All executions of one statement: counts by kind of source, the ways in which it was written, and a fair sample of its values.
+
+use std::collections::BTreeMap;
+
+use pgtailor_model::binding::Literal;
+use pgtailor_model::unit::{Bytes, Milliseconds, Rows, count_as_f64};
+use pgtailor_model::workload::Tags;
+
+use crate::collector::{Kind, Observation, Values};
+
+/// Ways of writing one statement that are told apart, by the lengths of lists for example.
+const MOST_VARIANTS: usize = 8;
+/// Executions whose values are kept.
+const MOST_SAMPLES: usize = 10;
+/// Longest text of which values are kept, in bytes: an insert of a thousand rows is no example.
+const LONGEST_SAMPLE: usize = 16 * 1024;
+
+/// The executions of one statement.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Group {
+    /// By kind of source.
+    pub(crate) counts: BTreeMap<Kind, Counts>,
+    /// Who sent it.
+    pub(crate) tags: Tags,
+    variants: Vec<Variant>,
+    samples: Vec<Sample>,
+    /// Executions whose values could have been kept.
+    sampled: u64,
+}
+
+/// What sources of one kind counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Counts {
+    /// Executions.
+    pub(crate) calls: u64,
+    /// Their total time.
+    pub(crate) total_time: Milliseconds,
+    /// Rows.
+    pub(crate) rows: Option<Rows>,
+    /// Planning time.
+    pub(crate) planning_time: Option<Milliseconds>,
+    /// Write-ahead log.
+    pub(crate) wal: Option<Bytes>,
+}
+
+/// One way of writing the statement.
+#[derive(Clone, Debug)]
+pub(crate) struct Variant {
+    /// Its keys are many: only the first that was met is remembered.
+    key: u128,
+    /// Without literals.
+    pub(crate) normalized: String,
+    /// As it came, for what only literals show (the pattern of a `LIKE`).
+    pub(crate) original: String,
+    total_time: f64,
+    calls: u64,
+}
+
+/// One execution with its values.
+#[derive(Clone)]
+pub(crate) struct Sample {
+    /// The text as it came.
+    pub(crate) text: String,
+    /// For the parameters in it.
+    pub(crate) values: Vec<Option<Literal>>,
+}
+
+/// The text may hold literals, so it is not shown.
+impl std::fmt::Debug for Sample {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sample").finish_non_exhaustive()
+    }
+}
+
+impl Group {
+    /// Notes a way of writing the statement.
+    pub(crate) fn meet(&mut self, key: u128, normalized: String, original: &str) {
+        if self.variants.len() < MOST_VARIANTS && self.variants.iter().all(|variant| variant.normalized != normalized) {
+            let original = if original.len() <= LONGEST_SAMPLE { original.to_owned() } else { normalized.clone() };
+            self.variants.push(Variant { key, normalized, original, total_time: 0.0, calls: 0 });
+        }
+    }
+
+    /// Adds executions.
+    pub(crate) fn add(&mut self, kind: Kind, key: u128, observation: &Observation<'_>) {
+        self.counts.entry(kind).or_default().add(observation);
+        if let Some(variant) = self.variants.iter_mut().find(|variant| variant.key == key) {
+            variant.calls = variant.calls.saturating_add(observation.calls);
+            variant.total_time += observation.total_time.0;
+        }
+        if let Values::Known(values) = observation.values
+            && observation.text.len() <= LONGEST_SAMPLE
+        {
+            self.sample(observation.text, values);
+        }
+    }
+
+    /// Keeps each execution with the same probability (Vitter's algorithm R), by a generator that begins alike in every run.
+    fn sample(&mut self, text: &str, values: &dyn Fn() -> Option<Vec<Option<Literal>>>) {
+        self.sampled += 1;
+        let place = if self.samples.len() < MOST_SAMPLES {
+            self.samples.len()
+        } else {
+            // SplitMix64 of the count; its low bits are good enough to divide.
+            usize::try_from(mixed(self.sampled) % self.sampled).unwrap_or(usize::MAX)
+        };
+        if place >= MOST_SAMPLES {
+            return;
+        }
+        let Some(values) = values() else { return };
+        let sample = Sample { text: text.to_owned(), values };
+        match self.samples.get_mut(place) {
+            Some(kept) => *kept = sample,
+            None => self.samples.push(sample),
+        }
+    }
+
+    /// The way of writing that stands for all: the one that took longest, then the one that ran most often, then by its text.
+    pub(crate) fn representative(&self) -> Option<&Variant> {
+        self.variants.iter().max_by(|one, other| {
+            let by_time = one.total_time.total_cmp(&other.total_time);
+            by_time.then(one.calls.cmp(&other.calls)).then_with(|| one.normalized.cmp(&other.normalized))
+        })
+    }
+
+    /// Executions with their values.
+    pub(crate) fn samples(&self) -> &[Sample] {
+        &self.samples
+    }
+
+    /// What the sources say together.
+    ///
+    /// Kinds of sources see the same executions: the one that saw most says how many there were. Times come from it, too, or, when it has
+    /// none, from the mean time of another.
+    pub(crate) fn total(&self) -> Counts {
+        let most = self
+            .counts
+            .values()
+            .max_by(|one, other| one.calls.cmp(&other.calls).then(one.total_time.0.total_cmp(&other.total_time.0)));
+        let Some(most) = most.copied() else { return Counts::default() };
+        let timed =
+            self.counts.values().filter(|counts| counts.total_time.0 > 0.0 && counts.calls > 0).max_by_key(|counts| counts.calls);
+        let total_time = match timed {
+            Some(timed) if most.total_time.0 <= 0.0 => {
+                Milliseconds(timed.total_time.0 / count_as_f64(timed.calls) * count_as_f64(most.calls))
+            }
+            _ => most.total_time,
+        };
+        Counts {
+            calls: most.calls,
+            total_time,
+            rows: self.counts.values().find_map(|counts| counts.rows),
+            planning_time: self.counts.values().find_map(|counts| counts.planning_time),
+            wal: self.counts.values().find_map(|counts| counts.wal),
+        }
+    }
+}
+
+impl Counts {
+    fn add(&mut self, observation: &Observation<'_>) {
+        self.calls = self.calls.saturating_add(observation.calls);
+        self.total_time.0 += observation.total_time.0;
+        self.rows = sum(self.rows, observation.rows, |one, other| Rows(one.0.saturating_add(other.0)));
+        self.planning_time = sum(self.planning_time, observation.planning_time, |one, other| Milliseconds(one.0 + other.0));
+        self.wal = sum(self.wal, observation.wal, |one, other| one + other);
+    }
+}
+
+fn sum<T>(one: Option<T>, other: Option<T>, add: impl FnOnce(T, T) -> T) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(add(one, other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// `SplitMix64` (Steele, Lea, Flood 2014).
+fn mixed(seed: u64) -> u64 {
+    let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
