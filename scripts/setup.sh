@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what building, testing and the demo need, and nothing that is there already.
 #
-#   scripts/setup.sh         Rust (checked only), C compiler, libclang, PostgreSQL server with contrib, HypoPG
+#   scripts/setup.sh         Rust (checked only), C compiler, libclang, PostgreSQL server with contrib, HypoPG, pg_qualstats
 #   scripts/setup.sh lint    also rustfmt, clippy and cargo-deny
 #
 # Safe to repeat: with nothing missing it only looks, in well under a second. On Debian and Ubuntu it installs as root or with a
@@ -82,13 +82,15 @@ setup_debian() {
     have_libclang || missing="$missing libclang-dev"
     major=$(debian_server)
     hypopg=
+    qualstats=
     if [ -z "$major" ]; then
         missing="$missing postgresql postgresql-contrib"
-    elif [ ! -e "/usr/share/postgresql/$major/extension/hypopg.control" ]; then
-        hypopg=wanted
+    else
+        [ -e "/usr/share/postgresql/$major/extension/hypopg.control" ] || hypopg=wanted
+        [ -e "/usr/share/postgresql/$major/extension/pg_qualstats.control" ] || qualstats=wanted
     fi
     have psql || missing="$missing postgresql-client"
-    [ -n "$missing$hypopg" ] || return 0
+    [ -n "$missing$hypopg$qualstats" ] || return 0
 
     if may_install; then as_root apt-get update -qq >&2 || say "apt-get update failed; trying with the package lists that are here"; fi
     [ -n "$major" ] || major=$(debian_candidate)
@@ -98,6 +100,14 @@ setup_debian() {
             missing="$missing postgresql-$major-hypopg"
         else
             say "no package postgresql-$major-hypopg here; going on without HypoPG"
+        fi
+    fi
+    # pg_qualstats only serves the test that reads its examples.
+    if [ -n "$major" ] && [ ! -e "/usr/share/postgresql/$major/extension/pg_qualstats.control" ]; then
+        if apt-cache show "postgresql-$major-pg-qualstats" >/dev/null 2>&1; then
+            missing="$missing postgresql-$major-pg-qualstats"
+        else
+            say "no package postgresql-$major-pg-qualstats here; going on without pg_qualstats"
         fi
     fi
     # shellcheck disable=SC2086  # a list of package names

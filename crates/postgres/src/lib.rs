@@ -11,4 +11,7 @@ pub mod doctor;
 pub mod error;
 pub mod executor;
 pub mod ledger;
+pub mod planning;
+pub mod sampling;
 pub mod session;
+mod text_value;

@@ -16,11 +16,12 @@ use tokio::time::{Instant, interval, sleep_until, timeout};
 use tokio_postgres::{Client, Statement};
 use tokio_util::sync::CancellationToken;
 
-use crate::bench::parameter::TextParameter;
+use crate::bench::hidden;
 use crate::bench::record::{DriveReport, Record};
 use crate::bench::{BenchError, Filling};
 use crate::connect::Database;
 use crate::session;
+use crate::text_value::TextValue;
 
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(250);
@@ -184,7 +185,8 @@ impl Seat {
 
 /// Executes a statement and reads all of its answer; how many rows there were, or were affected.
 async fn answer(client: &Client, statement: &Statement, parameters: &[Parameter]) -> Result<u64, tokio_postgres::Error> {
-    let parameters: Vec<TextParameter> = parameters.iter().map(TextParameter::from).collect();
+    let values = hidden(parameters);
+    let parameters = values.iter().map(|value| TextValue(value.as_ref()));
     let mut rows = std::pin::pin!(client.query_raw(statement, parameters).await?);
     let mut count = 0;
     while rows.try_next().await?.is_some() {

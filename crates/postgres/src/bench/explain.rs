@@ -6,10 +6,10 @@ use pgtailor_blueprint::Blueprint;
 use pgtailor_blueprint::draw::Deck;
 use serde_json::Value;
 
-use super::parameter::TextParameter;
-use super::{BenchError, Filling};
+use super::{BenchError, Filling, hidden};
 use crate::connect::Database;
 use crate::session;
+use crate::text_value::TextValue;
 
 /// The part of a plan that costs most by itself, what it reads from below not counted.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,8 +40,8 @@ pub async fn explain(
     for &position in positions {
         let statement = &blueprint.workload.statements()[position];
         let operation = || format!("explain statement `{}`", statement.name);
-        let parameters = deck.draw(position, &mut drawer);
-        let parameters: Vec<TextParameter> = parameters.iter().map(TextParameter::from).collect();
+        let values = hidden(&deck.draw(position, &mut drawer));
+        let parameters: Vec<TextValue<'_>> = values.iter().map(|value| TextValue(value.as_ref())).collect();
         let references: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
             parameters.iter().map(|parameter| -> &(dyn tokio_postgres::types::ToSql + Sync) { parameter }).collect();
         // Planned, not executed; the values make it the plan of this execution.

@@ -4,16 +4,19 @@
 //! blueprint's; what the numbers mean is for reports. Start with [`load()`], then [`drive()`] with the same [`Filling`].
 
 mod admin;
+mod costs;
 mod drive;
 mod explain;
 mod load;
-mod parameter;
 mod record;
 
 use jiff::Timestamp;
+use pgtailor_blueprint::Parameter;
+use pgtailor_model::binding::Literal;
 use pgtailor_model::name::printable;
 
 pub use admin::{create_database, record_statements};
+pub use costs::mean_costs;
 pub use drive::{DriveOptions, DriveProgress, drive};
 pub use explain::{ExpensiveNode, explain};
 pub use load::{LoadProgress, LoadReport, TableLoad, load};
@@ -52,6 +55,11 @@ pub enum BenchError {
         /// The server's code.
         sqlstate: String,
     },
+}
+
+/// Drawn parameters as values that are sent in text format.
+fn hidden(parameters: &[Parameter]) -> Vec<Option<Literal>> {
+    parameters.iter().map(|parameter| parameter.text().map(Literal::new)).collect()
 }
 
 impl BenchError {

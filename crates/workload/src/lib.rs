@@ -1,0 +1,9 @@
+//! What stands for a workload's executions: values for the parameters of its statements.
+//!
+//! A recorded statement has `$n` where its constants were, and its plan depends on them. [`draw()`] answers with a handful of weighted
+//! bindings that represent the executions as well as the statistics of the compared columns allow. It decides which values, how many and
+//! with which weight; it must not know what a plan costs, and asks nobody anything.
+
+pub mod draw;
+
+pub use draw::draw;
