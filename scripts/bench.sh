@@ -25,6 +25,14 @@ median=$(for _ in 1 2 3 4 5; do lab_start "$folder/hold"; done | sort -n | sed -
 figure 'lab: from start to ready, median of 5' "$median s" '2 s'
 
 # Prints its own figures: seconds and resident memory of one capture of a database with 10,000 tables.
-if [ -e crates/postgres/examples/capture_many.rs ]; then
-    cargo run --release --locked --quiet -p pgtailor-postgres --example capture_many
-fi
+cargo run --release --locked --quiet -p pgtailor-postgres --example capture_many
+
+# Prints its own figures: the speed of reading server logs of each format, and resident memory.
+cargo run --release --locked --quiet -p pgtailor-log --example read_log
+
+# The seconds of understanding 100,000 distinct statements.
+seconds=$(cargo run --release --locked --quiet -p pgtailor-sql --example understand_many)
+figure 'sql: 100,000 statements understood' "$seconds s" '20 s'
+
+# Prints its own figures: seconds from recorded statements to bound ones.
+cargo run --release --locked --quiet -p pgtailor-postgres --example bind_many

@@ -37,6 +37,8 @@ pub enum Command {
     Capture(CaptureArguments),
     /// Show how tables are used and what is wrong; exits with 1 when something is
     Check(CheckArguments),
+    /// Show what the database is asked to do: statements by time, tables, values, and what was left out and why
+    Workload(WorkloadArguments),
     /// Take applied changes back
     Undo(UndoArguments),
     /// List what was done to the database
@@ -154,6 +156,71 @@ pub struct CheckArguments {
     pub fail_on: FailOn,
 }
 
+/// `pgtailor workload`
+#[derive(Args, Debug)]
+#[command(after_help = WORKLOAD_EXAMPLES)]
+pub struct WorkloadArguments {
+    /// A snapshot file instead of the database, for its tables and its recorded statements
+    #[arg(value_name = "SNAPSHOT", conflicts_with = "database")]
+    pub snapshot: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub connection: Connection,
+
+    #[command(flatten)]
+    pub sources: SourceArguments,
+
+    /// Most statements shown to people; JSON has them all
+    #[arg(long, default_value_t = 20, value_name = "COUNT")]
+    pub most: usize,
+
+    /// Plan each statement with its values, and show the planner's cost; nothing is executed
+    #[arg(long)]
+    pub costs: bool,
+
+    /// As a superuser, also prepare and plan statements that call functions from outside `pg_catalog`
+    ///
+    /// Planning a statement runs functions in it with the rights of the role that plans: only where everybody is trusted who can create
+    /// functions
+    #[arg(long)]
+    pub trust_functions: bool,
+
+    /// Show the values of parameters; they are personal data
+    #[arg(long)]
+    pub show_values: bool,
+}
+
+/// Where statements come from.
+#[derive(Args, Debug)]
+pub struct SourceArguments {
+    /// Where statements come from; several are merged
+    ///
+    /// `pg_stat_statements` (the default), `pg_stat_activity`, a server log (stderr, CSV or JSON, plain, gzip or zstd), an `.sql` file, a
+    /// folder of `.sql` files with an optional `weights.json`, or `-` for SQL on standard input
+    #[arg(long, value_name = "SOURCE")]
+    pub workload: Vec<String>,
+
+    /// Count only what `pg_stat_statements` recorded after this earlier snapshot
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub since: Option<PathBuf>,
+
+    /// What server logs are; else their first lines decide
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormatName>,
+
+    /// The server's `log_line_prefix`, spaces at its end included; else the entries decide
+    #[arg(long, value_name = "PREFIX")]
+    pub log_line_prefix: Option<String>,
+
+    /// Remember in this file where the reading of each log stopped, and go on there the next time
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+
+    /// How long `pg_stat_activity` is looked at
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub sampling_seconds: u32,
+}
+
 /// `pgtailor undo`
 #[derive(Args, Debug)]
 pub struct UndoArguments {
@@ -218,6 +285,17 @@ pub enum ColourChoice {
     Never,
 }
 
+/// `--log-format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormatName {
+    /// Text with a prefix
+    Stderr,
+    /// `csvlog`
+    Csv,
+    /// `jsonlog`
+    Json,
+}
+
 /// `--catalog-policy`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Policy {
@@ -251,12 +329,21 @@ const EXAMPLES: &str = "\
 Examples:
   pgtailor demo                                        see the whole loop on a private server
   pgtailor check -d shop                               how tables are used, and what is wrong
+  pgtailor workload -d shop                            which statements take the time
   pgtailor optimize -d shop --dry-run --catalog indexes.toml
   pgtailor optimize -d shop --catalog indexes.toml     asks before it changes anything
   pgtailor undo -d shop --all                          take everything back
 
 The database is chosen as psql chooses it: -d, DATABASE_URL, PGHOST, PGSERVICE, ~/.pgpass.
 Exit status: 0 done or nothing found, 1 something found, 2 could not do it.";
+
+const WORKLOAD_EXAMPLES: &str = "\
+Examples:
+  pgtailor workload -d shop                            what pg_stat_statements recorded
+  pgtailor workload -d shop --since monday.snapshot    what it recorded since that capture
+  pgtailor workload -d shop --workload postgresql.csv.gz --workload pg_stat_statements
+  pgtailor workload shop.snapshot --workload queries/  statements of a folder, offline
+  pgtailor workload -d shop --workload - < report.sql";
 
 const OPTIMIZE_EXAMPLES: &str = "\
 Examples:

@@ -19,6 +19,7 @@ use pgtailor_rollout::{Request, Rules, plan};
 use crate::catalog::{canonical_texts, load_catalog};
 use crate::error::Error;
 use crate::optimize::Options;
+use crate::workload::search_path;
 
 /// Everything that is known and proposed before anything is changed.
 #[derive(Clone, Debug)]
@@ -85,7 +86,7 @@ async fn judge_entries(session: &ReadOnlySession, entries: &[DeclaredIndex], sna
 fn assemble(snapshot: Snapshot, judged: Vec<Judged>, options: &Options) -> Analysis {
     let workload = match &snapshot.activity.statements {
         Statements::Recorded { statements, .. } => {
-            pgtailor_sql::understand(statements, &snapshot.catalog, &["public".to_owned()])
+            pgtailor_sql::understand(statements, &snapshot.catalog, &search_path(&snapshot))
         }
         Statements::Unavailable { .. } => Workload::default(),
     };

@@ -36,6 +36,68 @@ pub enum Error {
         /// What there is.
         known: String,
     },
+    /// A source of statements that is none.
+    #[error("there is no workload `{argument}`: no file or folder of this name, and it is none of {known}")]
+    NoSource {
+        /// What was asked for.
+        argument: String,
+        /// What there is.
+        known: String,
+    },
+    /// A source that a snapshot cannot stand in for.
+    #[error("workload `{argument}` needs the database itself, and a snapshot is all there is")]
+    NeedsDatabase {
+        /// What was asked for.
+        argument: String,
+    },
+    /// No source has any statement.
+    #[error("no statement is known: {reason}")]
+    NoStatements {
+        /// Why.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The capture that a window begins with cannot be read.
+    #[error("cannot read the earlier capture {}", path.display())]
+    EarlierSnapshot {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: Box<pgtailor_postgres::capture::SnapshotFileError>,
+    },
+    /// A server log that cannot be read.
+    #[error("{name}")]
+    Log {
+        /// Which.
+        name: String,
+        /// Why.
+        source: pgtailor_log::LogError,
+    },
+    /// A file of positions that is none.
+    #[error("{} does not hold the positions of logs", path.display())]
+    Positions {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    WriteFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of weights that is not what it should be. What it holds instead is not repeated.
+    #[error("{}, line {line}, column {column}: not an object that maps file stems to whole numbers", path.display())]
+    Weights {
+        /// Which.
+        path: PathBuf,
+        /// Where.
+        line: usize,
+        /// Where in the line.
+        column: usize,
+    },
     /// Entries of a catalog that do not fit this database.
     #[error("{}", mistakes.join("\n"))]
     CatalogMistakes {
@@ -63,6 +125,10 @@ impl Error {
             Self::Address(error) => error.hint(),
             Self::Postgres(error) => error.hint(),
             Self::Apply(error) => error.hint(),
+            Self::NoStatements { remedy, .. } => Some(remedy.clone()),
+            Self::Positions { .. } => Some("name another file, or remove it to read the logs from their beginning".to_owned()),
+            Self::NeedsDatabase { .. } => Some("leave the snapshot out and name the database with -d".to_owned()),
+            Self::Weights { .. } => Some("write it like {\"slow-report\": 40, \"login\": 100000}".to_owned()),
             Self::CatalogMistakes { .. } => Some("correct the catalog; nothing was changed".to_owned()),
             _ => None,
         }

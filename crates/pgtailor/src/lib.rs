@@ -27,6 +27,7 @@ mod optimize;
 mod optimizer;
 pub mod startup;
 mod undo;
+mod workload;
 
 pub use analysis::{Analysis, analyze, capture, examine};
 pub use catalog::{CatalogSource, load_catalog};
@@ -35,6 +36,7 @@ pub use error::Error;
 pub use optimize::{Applied, Mode, OptimizeReport, Options, apply, optimize, settle};
 pub use optimizer::{CatalogMut, DeclareError, Optimizer};
 pub use undo::{Undone, history, remove_ledger, undo, undo_preview};
+pub use workload::{Bound, Costs, ForeignCode, LogFormat, ObservedWorkload, WorkloadOptions, observe, observe_snapshot};
 
 pub use pgtailor_blueprint as blueprint;
 pub use pgtailor_checks as checks;

@@ -29,3 +29,4 @@ pub use view::history::HistoryReport;
 pub use view::outcome::OutcomeReport;
 pub use view::rollout::RolloutReport;
 pub use view::together::Together;
+pub use view::workload::{Values, WorkloadReport};

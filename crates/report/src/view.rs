@@ -8,6 +8,7 @@ pub mod history;
 pub mod outcome;
 pub mod rollout;
 pub mod together;
+pub mod workload;
 
 use jiff::Timestamp;
 use pgtailor_model::change::Change;

@@ -2,12 +2,12 @@
 
 mod fixture;
 
-use fixture::observed;
+use fixture::{asked, observed};
 use pgtailor_model::declared::CatalogPolicy;
 use pgtailor_report::document::{Block, Fact, Text};
 use pgtailor_report::{
     AnalysisReport, CatalogReport, Colour, DemoReport, DoctorReport, HistoryReport, OutcomeReport, Report, RolloutReport, Style,
-    Together, format, render,
+    Together, Values, format, render,
 };
 use unicode_width::UnicodeWidthStr as _;
 
@@ -35,6 +35,8 @@ fn each(mut check: impl FnMut(&dyn Report, Harm)) {
     check(&DoctorReport::new(&diagnosis), Harm::None);
     check(&DemoReport::new(&measurement, &judged, CatalogPolicy::Useful, &outcomes), Harm::None);
     check(&Together::new("dry-run", vec![&catalog, &proposal]), Harm::None);
+    let (workload, tables) = (asked::workload(), asked::catalog());
+    check(&asked::report(&workload, &tables, Values::Hidden), Harm::None);
 
     let (rollout, judged, outcomes) = (fixture::hostile_rollout(), fixture::hostile_judged(), fixture::hostile_outcomes());
     let (entries, measurement, diagnosis) =
@@ -48,6 +50,8 @@ fn each(mut check: impl FnMut(&dyn Report, Harm)) {
     check(&HistoryReport::new(&entries), Harm::Names);
     check(&DoctorReport::new(&diagnosis), Harm::Names);
     check(&DemoReport::new(&measurement, &judged, CatalogPolicy::All, &outcomes), Harm::Names);
+    let (workload, tables) = (asked::hostile_workload(), asked::hostile_catalog());
+    check(&asked::report(&workload, &tables, Values::Shown), Harm::Names);
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -340,4 +344,18 @@ fn tags(page: &str) -> Vec<Tag> {
             Tag { name: name_only.to_owned(), closes: name.starts_with('/'), attributes_outside_values: format!(" {attributes}") }
         })
         .collect()
+}
+
+#[test]
+fn values_are_shown_only_where_they_are_asked_for() {
+    let (workload, catalog) = (asked::workload(), asked::catalog());
+    let report = |values| asked::report(&workload, &catalog, values);
+    for format in format::ALL {
+        let hidden = text(&report(Values::Hidden), format.name());
+        assert!(!hidden.contains(asked::SECRET), "{}", format.name());
+    }
+    for format in ["human", "json", "markdown", "html"] {
+        // Markdown writes the sign in the middle in another way.
+        assert!(text(&report(Values::Shown), format).contains("example.org"), "{format}");
+    }
 }

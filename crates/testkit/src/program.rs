@@ -1,7 +1,7 @@
 //! Runs of the program under test, as a person would run it: arguments, an environment without surprises, exit code, both outputs.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -50,6 +50,20 @@ impl Program {
         let output = self.command(arguments).output().expect("the program is built");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
         Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Runs it to its end with this standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Run {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program is built");
+        // A program that does not want its input closes the pipe, which is no failure here.
+        let _ = child.stdin.take().expect("piped").write_all(input);
+        Running(child).ended()
     }
 
     /// Starts it and lets it go on.

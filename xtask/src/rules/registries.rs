@@ -17,6 +17,12 @@ const REGISTRIES: &[Registry] = &[
         entries: Entries::Modules,
         helpers: &[],
     },
+    Registry {
+        list: "crates/pgtailor/src/workload/source.rs",
+        folder: "crates/pgtailor/src/workload/source",
+        entries: Entries::Modules,
+        helpers: &[],
+    },
     Registry { list: "xtask/src/rules/mod.rs", folder: "xtask/src/rules", entries: Entries::Modules, helpers: &[] },
 ];
 

@@ -9,6 +9,7 @@ mod history;
 mod man;
 mod optimize;
 mod undo;
+mod workload;
 
 use std::io::IsTerminal as _;
 
@@ -25,6 +26,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Verd
         Command::Optimize(arguments) => optimize::run(&arguments, printer).await,
         Command::Capture(arguments) => capture::run(&arguments, printer).await,
         Command::Check(arguments) => check::run(&arguments, printer).await,
+        Command::Workload(arguments) => workload::run(&arguments, printer).await,
         Command::Undo(arguments) => undo::run(&arguments, printer).await,
         Command::History(connection) => history::run(&connection, printer).await,
         Command::Doctor(arguments) => doctor::run(&arguments, printer).await,
