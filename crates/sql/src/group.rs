@@ -44,7 +44,7 @@ pub(crate) struct Counts {
 }
 
 /// One way of writing the statement.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Variant {
     /// Its keys are many: only the first that was met is remembered.
     key: u128,
@@ -63,6 +63,13 @@ pub(crate) struct Sample {
     pub(crate) text: String,
     /// For the parameters in it.
     pub(crate) values: Vec<Option<Literal>>,
+}
+
+/// The text as it came may hold literals, so it is not shown.
+impl std::fmt::Debug for Variant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Variant").field("normalized", &self.normalized).finish_non_exhaustive()
+    }
 }
 
 /// The text may hold literals, so it is not shown.

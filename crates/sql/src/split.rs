@@ -7,7 +7,7 @@
 use crate::skip;
 
 /// A file, cut.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Cut<'t> {
     /// The statements, first to last, without semicolons.
     pub statements: Vec<Statement<'t>>,
@@ -18,7 +18,7 @@ pub struct Cut<'t> {
 }
 
 /// One statement of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Statement<'t> {
     /// Its text.
     pub text: &'t str,
