@@ -57,8 +57,7 @@ fn assert_only_reads(log: &str) -> usize {
             continue;
         }
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-            let words = part.trim_start_matches("/* pgtailor */").trim();
-            let first = words.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_ascii_uppercase();
+            let first = part.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default().to_ascii_uppercase();
             let is_read = matches!(
                 first.as_str(),
                 "SELECT"

@@ -22,10 +22,10 @@ use crate::session::ReadOnlySession;
 const ALIAS: &str = "pgtailor_scanned";
 
 /// Other scans would show the expression in other words (an index may hold its result), or one level deeper.
-const BEGIN: &str = "/* pgtailor */ BEGIN READ ONLY; \
-    /* pgtailor */ SET LOCAL enable_indexscan = off; /* pgtailor */ SET LOCAL enable_indexonlyscan = off; \
-    /* pgtailor */ SET LOCAL enable_bitmapscan = off; /* pgtailor */ SET LOCAL enable_seqscan = on; \
-    /* pgtailor */ SET LOCAL max_parallel_workers_per_gather = 0";
+const BEGIN: &str = "BEGIN /* pgtailor */ READ ONLY; \
+    SET /* pgtailor */ LOCAL enable_indexscan = off; SET /* pgtailor */ LOCAL enable_indexonlyscan = off; \
+    SET /* pgtailor */ LOCAL enable_bitmapscan = off; SET /* pgtailor */ LOCAL enable_seqscan = on; \
+    SET /* pgtailor */ LOCAL max_parallel_workers_per_gather = 0";
 
 /// Why a text has no canonical form. The text is not repeated here; it may hold literals.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,14 +105,14 @@ async fn canonical(client: &Client, table: &QualifiedName, text: &str) -> Result
     }
     // The line break is a second fence: no comment could swallow what follows.
     let sql = format!(
-        "/* pgtailor */ EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT ({text}\n) FROM ONLY {} AS {ALIAS}",
+        "EXPLAIN /* pgtailor */ (VERBOSE, COSTS OFF, FORMAT JSON) SELECT ({text}\n) FROM ONLY {} AS {ALIAS}",
         table.sql()
     );
     let failed = |source| Error::query(format!("ask the server how it writes an expression over {table}"), source);
     client.batch_execute(BEGIN).await.map_err(failed)?;
     // Extended protocol: several statements are refused, and nothing can be executed but the EXPLAIN.
     let answer = client.query_typed_one(&sql, &[]).await;
-    client.batch_execute("/* pgtailor */ ROLLBACK").await.map_err(failed)?;
+    client.batch_execute("ROLLBACK /* pgtailor */").await.map_err(failed)?;
     match answer {
         Ok(row) => {
             let plan: Value = row.try_get(0).map_err(failed)?;

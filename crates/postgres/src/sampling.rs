@@ -20,7 +20,7 @@ const BETWEEN: Duration = Duration::from_millis(100);
 /// What this role may see of the other sessions of this database. `query_start` tells executions apart; a session that is idle in a
 /// transaction shows its last statement, which does not run.
 const ACTIVE: &str = "\
-/* pgtailor */ SELECT a.pid AS process, a.query_start AS began, a.query AS text, a.application_name AS application,
+SELECT /* pgtailor */ a.pid AS process, a.query_start AS began, a.query AS text, a.application_name AS application,
        a.query = '<insufficient privilege>' AS hidden
   FROM pg_catalog.pg_stat_activity a
  WHERE a.datname = current_database() AND a.state = 'active' AND a.backend_type IN ('client backend', 'parallel worker')

@@ -141,7 +141,7 @@ fn assignments(command: &str, settings: &[(&str, &str)]) -> String {
         } else {
             quote_literal(value)
         };
-        let _ = write!(batch, "/* pgtailor */ {command} {} TO {value};", quote_identifier(&name.to_ascii_lowercase()));
+        let _ = write!(batch, "{command} /* pgtailor */ {} TO {value};", quote_identifier(&name.to_ascii_lowercase()));
     }
     batch
 }
@@ -198,14 +198,14 @@ async fn is_shared(database: &Database, first: &Client, process: i32) -> Result<
 /// Which process answers.
 async fn process_of(client: &Client) -> Result<i32, Error> {
     let answer = client
-        .simple_query("/* pgtailor */ SELECT pg_catalog.pg_backend_pid()")
+        .simple_query("SELECT /* pgtailor */ pg_catalog.pg_backend_pid()")
         .await
         .map_err(|error| Error::query("look for a pooler", error))?;
     Ok(first_value(&answer).and_then(|value| value.parse().ok()).unwrap_or_default())
 }
 
 async fn nonce_of(client: &Client) -> Result<String, Error> {
-    let question = "/* pgtailor */ SELECT pg_catalog.current_setting('pgtailor.nonce', true)";
+    let question = "SELECT /* pgtailor */ pg_catalog.current_setting('pgtailor.nonce', true)";
     let answer = client.simple_query(question).await.map_err(|error| Error::query("look for a pooler", error))?;
     Ok(first_value(&answer).unwrap_or_default())
 }
@@ -213,7 +213,7 @@ async fn nonce_of(client: &Client) -> Result<String, Error> {
 /// The value of a setting, as `SHOW` prints it.
 pub(crate) async fn show(client: &Client, name: &str) -> Result<String, Error> {
     let operation = || format!("read setting {name}");
-    let statement = format!("/* pgtailor */ SHOW {}", quote_identifier(&name.to_ascii_lowercase()));
+    let statement = format!("SHOW /* pgtailor */ {}", quote_identifier(&name.to_ascii_lowercase()));
     let answer = client.simple_query(&statement).await.map_err(|error| Error::query(operation(), error))?;
     Ok(first_value(&answer).unwrap_or_default())
 }

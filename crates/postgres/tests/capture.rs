@@ -439,7 +439,7 @@ async fn the_server_sees_reads_only() {
         .lines()
         .filter_map(|line| line.strip_prefix("pgtailor|LOG:  "))
         .filter_map(|line| line.split_once(": ").filter(|(kind, _)| *kind == "statement" || kind.starts_with("execute")))
-        .map(|(_, statement)| statement.trim_start_matches("/* pgtailor */").trim_start())
+        .map(|(_, statement)| statement.trim_start())
         .collect();
     assert!(statements.len() > 25, "the log holds the capture: {statements:?}");
     let read = [

@@ -17,20 +17,20 @@ use crate::error::Error;
 fn period(server_version: u32) -> String {
     let active_time = if server_version >= 140_000 { "s.active_time" } else { "NULL::float8" };
     format!(
-        "/* pgtailor */ SELECT coalesce(s.stats_reset, pg_postmaster_start_time()) AS since, {active_time} AS active_time
+        "SELECT /* pgtailor */ coalesce(s.stats_reset, pg_postmaster_start_time()) AS since, {active_time} AS active_time
   FROM pg_catalog.pg_stat_database s WHERE s.datname = current_database()"
     )
 }
 
 /// `GREATEST` ignores nulls. The views take no lock on what they count.
-const TABLES: &str = r"/* pgtailor */ SELECT s.relid AS oid, s.seq_scan, s.seq_tup_read, s.idx_scan, s.idx_tup_fetch, s.n_live_tup, s.n_dead_tup,
+const TABLES: &str = r"SELECT /* pgtailor */ s.relid AS oid, s.seq_scan, s.seq_tup_read, s.idx_scan, s.idx_tup_fetch, s.n_live_tup, s.n_dead_tup,
        s.n_tup_ins, s.n_tup_upd, s.n_tup_hot_upd, s.n_tup_del, s.n_mod_since_analyze,
        GREATEST(s.last_vacuum, s.last_autovacuum) AS last_vacuum,
        GREATEST(s.last_analyze, s.last_autoanalyze) AS last_analyze
   FROM pg_catalog.pg_stat_all_tables s
  WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'";
 
-const INDEXES: &str = r"/* pgtailor */ SELECT s.indexrelid AS oid, s.idx_scan, s.idx_tup_read, s.idx_tup_fetch
+const INDEXES: &str = r"SELECT /* pgtailor */ s.indexrelid AS oid, s.idx_scan, s.idx_tup_read, s.idx_tup_fetch
   FROM pg_catalog.pg_stat_all_indexes s
  WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'";
 

@@ -10,20 +10,20 @@ use super::query::{rows, stream};
 use crate::error::Error;
 
 const METHODS: &str = "\
-/* pgtailor */ SELECT a.oid AS oid, a.amname AS name, coalesce(pg_indexam_has_property(a.oid, 'can_order'), false) AS ordered
+SELECT /* pgtailor */ a.oid AS oid, a.amname AS name, coalesce(pg_indexam_has_property(a.oid, 'can_order'), false) AS ordered
   FROM pg_catalog.pg_am a WHERE a.amtype = 'i'";
 
 const CLASSES: &str = "\
-/* pgtailor */ SELECT o.oid AS oid, o.opcmethod AS method, o.opcname AS name, o.opcdefault AS is_default, o.opcintype AS type,
+SELECT /* pgtailor */ o.oid AS oid, o.opcmethod AS method, o.opcname AS name, o.opcdefault AS is_default, o.opcintype AS type,
        n.nspname AS schema
   FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace";
 
 const COLLATIONS: &str = "\
-/* pgtailor */ SELECT c.oid AS oid, n.nspname AS schema, c.collname AS name
+SELECT /* pgtailor */ c.oid AS oid, n.nspname AS schema, c.collname AS name
   FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace";
 
 const DOMAINS: &str = "\
-/* pgtailor */ SELECT t.oid AS oid, t.typbasetype AS base FROM pg_catalog.pg_type t WHERE t.typtype = 'd'";
+SELECT /* pgtailor */ t.oid AS oid, t.typbasetype AS base FROM pg_catalog.pg_type t WHERE t.typtype = 'd'";
 
 /// Names and properties by object identifier.
 pub(super) struct Dictionary {

@@ -23,11 +23,11 @@ const PAGE: usize = 500;
 const LONGEST_LOSS: Duration = Duration::from_secs(2);
 
 /// After the loss, a lock is waited for this long only.
-const NO_MORE_WAITING: &str = "/* pgtailor */ SET LOCAL lock_timeout = '1ms'";
+const NO_MORE_WAITING: &str = "SET /* pgtailor */ LOCAL lock_timeout = '1ms'";
 
 /// Relations on which a lock that excludes reading is held or waited for: a reader queues behind both. Every role may see this.
 const SUSPECTS: &str = "\
-/* pgtailor */ SELECT DISTINCT l.relation AS relation
+SELECT /* pgtailor */ DISTINCT l.relation AS relation
   FROM pg_catalog.pg_locks l
  WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_backend_pid()
    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())";

@@ -18,7 +18,7 @@ use crate::error::Error;
 
 /// `i` is the index, `x` its `pg_class` row, `c` its table. A foreign key also names an index in `conindid`, hence the kinds.
 /// The types of the index's own columns are those of its expressions; of plain columns the table's type is used.
-const INDEXES: &str = r"/* pgtailor */ SELECT i.indexrelid AS oid, x.relname AS name, i.indrelid AS table, x.relam AS method, x.relkind AS kind,
+const INDEXES: &str = r"SELECT /* pgtailor */ i.indexrelid AS oid, x.relname AS name, i.indrelid AS table, x.relam AS method, x.relkind AS kind,
        i.indisunique AS is_unique, i.indisvalid AS valid, i.indisready AS ready, i.indislive AS live,
        i.indisreplident AS replica_identity, i.indisclustered AS clustered,
        i.indnkeyatts AS key_count, i.indkey::int2[] AS attributes, i.indclass::oid[] AS classes,
@@ -38,20 +38,20 @@ const INDEXES: &str = r"/* pgtailor */ SELECT i.indexrelid AS oid, x.relname AS 
  WHERE";
 
 const CLASS_OPTIONS: &str = "\
-/* pgtailor */ SELECT a.attrelid AS index, a.attnum AS number, a.attoptions AS options
+SELECT /* pgtailor */ a.attrelid AS index, a.attnum AS number, a.attoptions AS options
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indexrelid
  WHERE a.attoptions IS NOT NULL";
 
 const TEXTS: &str = "\
-/* pgtailor */ SELECT i.indexrelid AS oid,
+SELECT /* pgtailor */ i.indexrelid AS oid,
        i.indexprs IS NULL OR pg_get_expr(i.indexprs, i.indrelid) IS NOT NULL AS complete,
        pg_get_expr(i.indexprs, i.indrelid) AS expressions, pg_get_expr(i.indpred, i.indrelid) AS predicate
   FROM pg_catalog.pg_index i
  WHERE i.indexrelid = ANY ($1)";
 
 const SIZES: &str = "\
-/* pgtailor */ SELECT o AS oid, pg_relation_size(o) AS size FROM unnest($1) AS o";
+SELECT /* pgtailor */ o AS oid, pg_relation_size(o) AS size FROM unnest($1) AS o";
 
 /// Bits of `indoption` (`access/genam.h`).
 const DESCENDING: i16 = 1;

@@ -66,8 +66,8 @@ pub async fn capture(session: &mut ReadOnlySession, options: &CaptureOptions) ->
     let mut transaction = begin(session).await.map_err(began)?;
     // Compiling a catalog query costs more than running it. Both settings end with the transaction.
     let limits = format!(
-        "/* pgtailor */ SET LOCAL lock_timeout = '{}ms'; /* pgtailor */ SET LOCAL statement_timeout = '{}ms'; \
-         /* pgtailor */ SET LOCAL jit = off",
+        "SET /* pgtailor */ LOCAL lock_timeout = '{}ms'; SET /* pgtailor */ LOCAL statement_timeout = '{}ms'; \
+         SET /* pgtailor */ LOCAL jit = off",
         LOCK_TIMEOUT.as_millis(),
         options.statement_timeout.as_millis()
     );

@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// Who and where we are, before anything else is asked.
 const SERVER: &str = "\
-/* pgtailor */ SELECT current_setting('server_version_num')::int4 AS version,
+SELECT /* pgtailor */ current_setting('server_version_num')::int4 AS version,
        current_setting('server_version') AS version_text,
        d.datname AS database, d.oid AS database_oid,
        current_setting('block_size')::int4 AS block_size,
@@ -21,27 +21,27 @@ const SERVER: &str = "\
   FROM pg_catalog.pg_database d
  WHERE d.datname = current_database()";
 
-const SYSTEM_IDENTIFIER: &str = "/* pgtailor */ SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
+const SYSTEM_IDENTIFIER: &str = "SELECT /* pgtailor */ system_identifier::text FROM pg_catalog.pg_control_system()";
 
 const ROLE: &str = "\
-/* pgtailor */ SELECT r.rolname AS role, r.rolsuper AS superuser,
+SELECT /* pgtailor */ r.rolname AS role, r.rolsuper AS superuser,
        has_database_privilege(current_database(), 'CREATE') AS create_in_database,
        pg_has_role('pg_read_all_stats', 'USAGE') AS read_all_stats,
        pg_has_role('pg_read_all_settings', 'USAGE') AS read_all_settings
   FROM pg_catalog.pg_roles r
  WHERE r.rolname = current_user";
 
-const SCHEMAS: &str = r"/* pgtailor */ SELECT n.nspname AS schema
+const SCHEMAS: &str = r"SELECT /* pgtailor */ n.nspname AS schema
   FROM pg_catalog.pg_namespace n
  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
    AND has_schema_privilege(n.oid, 'CREATE')";
 
 const EXTENSIONS: &str = "\
-/* pgtailor */ SELECT e.extname AS name, n.nspname AS schema, e.extversion AS version
+SELECT /* pgtailor */ e.extname AS name, n.nspname AS schema, e.extversion AS version
   FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace";
 
 const AVAILABLE: &str = "\
-/* pgtailor */ SELECT a.name AS name, a.default_version AS version
+SELECT /* pgtailor */ a.name AS name, a.default_version AS version
   FROM pg_catalog.pg_available_extensions() a
  WHERE a.default_version IS NOT NULL
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = a.name)";
@@ -49,7 +49,7 @@ const AVAILABLE: &str = "\
 /// Numbers, switches and choices cannot hold a secret; texts can (`primary_conninfo`, an application's own `app.jwt_secret`), so of
 /// those only the named ones are read. What our own session or transaction has set is shown as it was before.
 const SETTINGS: &str = "\
-/* pgtailor */ SELECT name, unit, source,
+SELECT /* pgtailor */ name, unit, source,
        CASE WHEN source = 'session' THEN reset_val ELSE setting END AS value
   FROM pg_catalog.pg_settings
  WHERE vartype IN ('bool', 'integer', 'real', 'enum')

@@ -5,7 +5,8 @@
 
 use super::pieces::{Kind, pieces};
 
-/// By this comment our own statements are known.
+/// By this comment, behind the first word, our own statements are known. Before it, it would be lost: since version 18 the server keeps a
+/// statement's text from its first word on.
 pub const MARKER: &str = "/* pgtailor */";
 
 /// The first words of statements that read or write rows.
@@ -73,7 +74,7 @@ mod tests {
             "COPY (SELECT 1) TO STDOUT",
             "SELECTED",
             "",
-            "/* pgtailor */ SELECT 1",
+            "SELECT /* pgtailor */ 1",
         ] {
             assert_eq!(kept(text), None, "{text}");
         }

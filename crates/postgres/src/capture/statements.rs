@@ -117,7 +117,7 @@ fn query(extension: &Extension, version: Version) -> String {
         ("NULL::float8", "NULL::int8")
     };
     format!(
-        "/* pgtailor */ SELECT s.queryid AS query_id, min(s.query) AS text, count(*) AS entries, sum(s.calls)::int8 AS calls,
+        "SELECT /* pgtailor */ s.queryid AS query_id, min(s.query) AS text, count(*) AS entries, sum(s.calls)::int8 AS calls,
        sum(s.{total_time})::float8 AS total_time, sum(s.rows)::int8 AS rows,
        sum(s.shared_blks_hit + s.shared_blks_read)::int8 AS blocks, {planning_time} AS planning_time, {wal} AS wal
   FROM {}.pg_stat_statements s
@@ -138,7 +138,7 @@ async fn read_info(
         return Ok((None, None));
     }
     let sql = format!(
-        "/* pgtailor */ SELECT i.dealloc AS evicted, i.stats_reset AS since FROM {}.pg_stat_statements_info i",
+        "SELECT /* pgtailor */ i.dealloc AS evicted, i.stats_reset AS since FROM {}.pg_stat_statements_info i",
         quote_identifier(&extension.schema)
     );
     let mut info = (None, None);

@@ -20,7 +20,7 @@ const OF_INTEREST: &str = r"
                    WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')";
 
 const TABLES: &str = "\
-/* pgtailor */ SELECT c.oid AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
+SELECT /* pgtailor */ c.oid AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
        pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS ours,
        c.reltuples AS tuples, c.relpages AS pages, i.inhparent AS parent,
        ARRAY(SELECT h.inhparent FROM pg_catalog.pg_inherits h
@@ -32,7 +32,7 @@ const TABLES: &str = "\
  WHERE";
 
 const COLUMNS: &str = "\
-/* pgtailor */ SELECT a.attrelid AS table, a.attnum AS number, a.attname AS name, a.attnotnull AS not_null,
+SELECT /* pgtailor */ a.attrelid AS table, a.attnum AS number, a.attname AS name, a.attnotnull AS not_null,
        format_type(a.atttypid, a.atttypmod) AS type_name, a.atttypid AS type, a.attcollation AS collation,
        has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable
   FROM pg_catalog.pg_class c
@@ -42,12 +42,12 @@ const COLUMNS: &str = "\
 
 /// The columns of `pg_stats` that hold no values. A partitioned table has inherited statistics only; elsewhere they would mix in the
 /// children's.
-const STATISTICS: &str = r"/* pgtailor */ SELECT s.schemaname AS schema, s.tablename AS table, s.attname AS column, s.inherited AS inherited,
+const STATISTICS: &str = r"SELECT /* pgtailor */ s.schemaname AS schema, s.tablename AS table, s.attname AS column, s.inherited AS inherited,
        s.null_frac AS null_fraction, s.avg_width AS width, s.n_distinct AS n_distinct
   FROM pg_catalog.pg_stats s
  WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'";
 
-const RELATION_NAMES: &str = r"/* pgtailor */ SELECT n.nspname AS schema, c.relname AS name
+const RELATION_NAMES: &str = r"SELECT /* pgtailor */ n.nspname AS schema, c.relname AS name
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 

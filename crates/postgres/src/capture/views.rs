@@ -11,7 +11,7 @@ use super::guard::{Guard, Wanted};
 use super::query::{rows, stream};
 use crate::error::Error;
 
-const VIEWS: &str = r"/* pgtailor */ SELECT c.oid AS oid, n.nspname AS schema, c.relname AS name,
+const VIEWS: &str = r"SELECT /* pgtailor */ c.oid AS oid, n.nspname AS schema, c.relname AS name,
        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) AS columns
   FROM pg_catalog.pg_class c
@@ -22,9 +22,9 @@ const VIEWS: &str = r"/* pgtailor */ SELECT c.oid AS oid, n.nspname AS schema, c
 
 /// Opens the view and everything that it reads.
 const DEFINITIONS: &str = "\
-/* pgtailor */ SELECT v.oid AS oid, pg_get_viewdef(v.oid) AS definition FROM unnest($1::oid[]) AS v (oid)";
+SELECT /* pgtailor */ v.oid AS oid, pg_get_viewdef(v.oid) AS definition FROM unnest($1::oid[]) AS v (oid)";
 
-const FUNCTIONS: &str = r"/* pgtailor */ SELECT p.proname AS name, p.provolatile AS volatility
+const FUNCTIONS: &str = r"SELECT /* pgtailor */ p.proname AS name, p.provolatile AS volatility
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
  WHERE n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_temp_'";
 

@@ -225,7 +225,7 @@ async fn is_of_kind(client: &Client, target: SessionTarget) -> bool {
     let question = match target {
         SessionTarget::Any | SessionTarget::PreferStandby => return true,
         SessionTarget::ReadWrite | SessionTarget::ReadOnly => "SHOW transaction_read_only",
-        SessionTarget::Primary | SessionTarget::Standby => "/* pgtailor */ SELECT pg_catalog.pg_is_in_recovery()",
+        SessionTarget::Primary | SessionTarget::Standby => "SELECT /* pgtailor */ pg_catalog.pg_is_in_recovery()",
     };
     let Ok(answer) = client.simple_query(question).await else { return false };
     let yes = first_value(&answer).is_some_and(|value| value == "on" || value == "t");

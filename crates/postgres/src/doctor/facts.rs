@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::{Client, Row};
 
-use crate::capture::MARKER;
 use crate::connect::Database;
 use crate::error::Error;
 use crate::session;
@@ -191,7 +190,7 @@ async fn defaults(client: &Client) -> Result<Vec<RoleDefault>, Error> {
 async fn probe_statements(client: &Client, schema: &str) -> Result<StatementsProbe, Error> {
     // The text that hides another role's statement is a constant of the extension, not localised.
     let question = format!(
-        "SELECT count(*), count(*) FILTER (WHERE query = '<insufficient privilege>') FROM {}.pg_stat_statements",
+        "SELECT /* pgtailor */ count(*), count(*) FILTER (WHERE query = '<insufficient privilege>') FROM {}.pg_stat_statements",
         pgtailor_model::name::quote_identifier(schema)
     );
     match one(client, "read pg_stat_statements", &question).await {
@@ -202,14 +201,9 @@ async fn probe_statements(client: &Client, schema: &str) -> Result<StatementsPro
 }
 
 async fn one(client: &Client, operation: &str, sql: &str) -> Result<Row, Error> {
-    client.query_typed_one(&marked(sql), &[]).await.map_err(|error| Error::query(operation, error))
+    client.query_typed_one(sql, &[]).await.map_err(|error| Error::query(operation, error))
 }
 
 async fn all(client: &Client, operation: &str, sql: &str) -> Result<Vec<Row>, Error> {
-    client.query_typed(&marked(sql), &[]).await.map_err(|error| Error::query(operation, error))
-}
-
-/// With the comment by which our own statements are known, where the server records them.
-fn marked(sql: &str) -> String {
-    format!("{MARKER} {sql}")
+    client.query_typed(sql, &[]).await.map_err(|error| Error::query(operation, error))
 }

@@ -30,7 +30,7 @@ pub(super) fn name(oid: Oid) -> String {
 /// `ALTER INDEX … RENAME` locks only the index, in a mode that readers and writers do not notice.
 pub(super) async fn rename(sessions: &Sessions, schema: &str, from: &str, to: &str, oid: Oid) -> Result<(), ApplyError> {
     let rename = format!(
-        "/* pgtailor */ BEGIN; SET LOCAL lock_timeout = '500ms'; ALTER INDEX {}.{} RENAME TO {}",
+        "BEGIN /* pgtailor */; SET LOCAL lock_timeout = '500ms'; ALTER INDEX {}.{} RENAME TO {}",
         quote_identifier(schema),
         quote_identifier(from),
         quote_identifier(to)
@@ -83,7 +83,7 @@ pub(super) async fn drop_leftover(
 /// Whether somebody builds on the table. A row may have no index yet, and a role without the right to see has only nulls (F25): both
 /// count as yes.
 async fn being_built(client: &Client, table: Oid) -> Result<bool, ApplyError> {
-    const BUILDING: &str = "/* pgtailor */ SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index \
+    const BUILDING: &str = "SELECT /* pgtailor */ EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index \
          WHERE datname = pg_catalog.current_database() AND (relid = $1 OR relid IS NULL))";
     let row = client.query_one(BUILDING, &[&table.0]).await.map_err(while_doing("see whether the index is being built"))?;
     row.try_get(0).map_err(while_doing("see whether the index is being built"))
@@ -91,12 +91,12 @@ async fn being_built(client: &Client, table: Oid) -> Result<bool, ApplyError> {
 
 /// Whether the name meant the index `oid`; if not, the renaming was taken back.
 async fn try_rename(builder: &Client, rename: &str, to: &str, oid: Oid) -> Result<bool, tokio_postgres::Error> {
-    const NAMED: &str = "/* pgtailor */ SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = $1 AND relname::text = $2)";
+    const NAMED: &str = "SELECT /* pgtailor */ EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = $1 AND relname::text = $2)";
     let renamed = match builder.batch_execute(rename).await {
         Ok(()) => builder.query_one(NAMED, &[&oid.0, &to]).await.and_then(|row| row.try_get::<_, bool>(0)),
         Err(error) => Err(error),
     };
-    let end = if matches!(renamed, Ok(true)) { "/* pgtailor */ COMMIT" } else { "/* pgtailor */ ROLLBACK" };
+    let end = if matches!(renamed, Ok(true)) { "COMMIT /* pgtailor */" } else { "ROLLBACK /* pgtailor */" };
     builder.batch_execute(end).await?;
     renamed
 }

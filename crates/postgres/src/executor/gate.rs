@@ -100,7 +100,7 @@ fn keeps(index: &Index, definition: &IndexDefinition) -> Option<String> {
 }
 
 async fn current_name(sessions: &Sessions, table: Oid) -> Result<Option<QualifiedName>, ApplyError> {
-    const NAME: &str = "/* pgtailor */ SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
+    const NAME: &str = "SELECT /* pgtailor */ n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1";
     let doing = while_doing("look at the table");
     let Some(row) = sessions.watchdog.query_opt(NAME, &[&table.0]).await.map_err(&doing)? else { return Ok(None) };
@@ -110,7 +110,7 @@ async fn current_name(sessions: &Sessions, table: Oid) -> Result<Option<Qualifie
 }
 
 async fn name_is_taken(sessions: &Sessions, schema: &str, name: &str) -> Result<bool, ApplyError> {
-    const TAKEN: &str = "/* pgtailor */ SELECT EXISTS (SELECT FROM pg_catalog.pg_class c \
+    const TAKEN: &str = "SELECT /* pgtailor */ EXISTS (SELECT FROM pg_catalog.pg_class c \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname::text = $1 AND c.relname::text = $2)";
     let row =
         sessions.watchdog.query_one(TAKEN, &[&schema, &name]).await.map_err(while_doing("look whether the name is free"))?;

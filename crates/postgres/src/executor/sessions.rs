@@ -77,7 +77,7 @@ pub(super) async fn reopen(database: &Database) -> Result<Sessions, ApplyError> 
 impl Sessions {
     /// Asks the server to cancel what the builder does; by identity, so that a reused process number is never hit.
     pub async fn cancel_builder(&self) -> Result<(), ApplyError> {
-        const CANCEL: &str = "/* pgtailor */ SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity \
+        const CANCEL: &str = "SELECT /* pgtailor */ pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity \
              WHERE pid = $1 AND backend_start = $2";
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&self.identity.process_id, &self.identity.started_at];
         self.watchdog.query(CANCEL, &parameters).await.map_err(while_doing("cancel the builder"))?;
@@ -96,7 +96,7 @@ impl Sessions {
 
     /// Whether the builder session still holds the lock.
     pub async fn holds_lock(&self) -> Result<bool, ApplyError> {
-        const HELD: &str = "/* pgtailor */ SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted \
+        const HELD: &str = "SELECT /* pgtailor */ EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted \
              AND pid = $1 AND classid::bigint = $2 AND objid = 0 AND objsubid = 2)";
         let row = self
             .watchdog
@@ -118,7 +118,7 @@ impl Sessions {
 
     /// The role and the database, quoted, for messages.
     async fn whoami(&self) -> Result<(String, String), ApplyError> {
-        const WHO: &str = "/* pgtailor */ SELECT current_user::text, pg_catalog.current_database()::text";
+        const WHO: &str = "SELECT /* pgtailor */ current_user::text, pg_catalog.current_database()::text";
         let row = self.watchdog.query_one(WHO, &[]).await.map_err(while_doing("ask for the current role"))?;
         let role: String = row.try_get(0).map_err(while_doing("ask for the current role"))?;
         let database: String = row.try_get(1).map_err(while_doing("ask for the current role"))?;
@@ -163,14 +163,14 @@ fn watchdog_settings(version: u32) -> Vec<(&'static str, &'static str)> {
 }
 
 async fn try_lock(builder: &Client) -> Result<bool, ApplyError> {
-    const LOCK: &str = "/* pgtailor */ SELECT pg_catalog.pg_try_advisory_lock($1, 0)";
+    const LOCK: &str = "SELECT /* pgtailor */ pg_catalog.pg_try_advisory_lock($1, 0)";
     let row = builder.query_one(LOCK, &[&LOCK_CLASS]).await.map_err(while_doing("take the advisory lock"))?;
     row.try_get(0).map_err(while_doing("take the advisory lock"))
 }
 
 /// No build without a watchdog that can stop it: the builder sleeps, the watchdog must be able to wake it.
 async fn prove_watchdog(sessions: &Sessions) -> Result<(), ApplyError> {
-    let sleeping = sessions.builder.batch_execute("/* pgtailor */ SELECT pg_catalog.pg_sleep(5)");
+    let sleeping = sessions.builder.batch_execute("SELECT /* pgtailor */ pg_catalog.pg_sleep(5)");
     tokio::pin!(sleeping);
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     let ended = loop {
@@ -188,7 +188,7 @@ async fn prove_watchdog(sessions: &Sessions) -> Result<(), ApplyError> {
 
 async fn identity(builder: &Client) -> Result<Builder, ApplyError> {
     const IDENTITY: &str =
-        "/* pgtailor */ SELECT pid, backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()";
+        "SELECT /* pgtailor */ pid, backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()";
     let row = builder.query_one(IDENTITY, &[]).await.map_err(while_doing("identify the builder session"))?;
     let process_id: i32 = row.try_get(0).map_err(while_doing("identify the builder session"))?;
     let started_at: Timestamp = row.try_get(1).map_err(while_doing("identify the builder session"))?;
@@ -196,14 +196,14 @@ async fn identity(builder: &Client) -> Result<Builder, ApplyError> {
 }
 
 async fn server_version(client: &Client) -> Result<u32, ApplyError> {
-    const VERSION: &str = "/* pgtailor */ SELECT pg_catalog.current_setting('server_version_num')::integer";
+    const VERSION: &str = "SELECT /* pgtailor */ pg_catalog.current_setting('server_version_num')::integer";
     let row = client.query_one(VERSION, &[]).await.map_err(while_doing("ask for the server's version"))?;
     let version: i32 = row.try_get(0).map_err(while_doing("ask for the server's version"))?;
     Ok(version.unsigned_abs())
 }
 
 async fn is_standby(client: &Client) -> Result<bool, ApplyError> {
-    const STANDBY: &str = "/* pgtailor */ SELECT pg_catalog.pg_is_in_recovery()";
+    const STANDBY: &str = "SELECT /* pgtailor */ pg_catalog.pg_is_in_recovery()";
     let row = client.query_one(STANDBY, &[]).await.map_err(while_doing("ask whether this is a standby"))?;
     row.try_get(0).map_err(while_doing("ask whether this is a standby"))
 }

@@ -172,7 +172,7 @@ async fn settle_analyze(
     duration: Milliseconds,
     trouble: Option<&Trouble>,
 ) -> Result<StepResult, ApplyError> {
-    const ANALYZED: &str = "/* pgtailor */ SELECT pg_catalog.pg_stat_get_last_analyze_time($1) >= $2";
+    const ANALYZED: &str = "SELECT /* pgtailor */ pg_catalog.pg_stat_get_last_analyze_time($1) >= $2";
     let (_, table_oid) = open.change.table();
     let mut analyzed = false;
     // Before server 15 the counters arrive by way of another process, up to half a second later.

@@ -58,7 +58,7 @@ impl Budget {
 pub(super) async fn look(sessions: &Sessions) -> Result<Sight, ApplyError> {
     // A build has no row in the progress view while it waits for its first lock, and one without an index until its first commit.
     // A drop has none at all: what it waits for shows in `pg_blocking_pids` only.
-    const LOOK: &str = "/* pgtailor */ SELECT a.state, a.wait_event_type, a.wait_event, p.phase, p.current_locker_pid::integer, \
+    const LOOK: &str = "SELECT /* pgtailor */ a.state, a.wait_event_type, a.wait_event, p.phase, p.current_locker_pid::integer, \
              p.blocks_total, p.blocks_done, p.tuples_total, p.tuples_done, pg_catalog.pg_blocking_pids(a.pid) \
          FROM pg_catalog.pg_stat_activity a LEFT JOIN pg_catalog.pg_stat_progress_create_index p ON p.pid = a.pid \
          WHERE a.pid = $1 AND a.backend_start = $2";
@@ -93,10 +93,10 @@ pub(super) async fn look(sessions: &Sessions) -> Result<Sight, ApplyError> {
 
 /// Who is in the way, for people. Names the prepared transaction when there is no session to name.
 pub(super) async fn describe(client: &Client, blockers: &[i32]) -> Result<String, ApplyError> {
-    const WHO: &str = "/* pgtailor */ SELECT pid, application_name, state, \
+    const WHO: &str = "SELECT /* pgtailor */ pid, application_name, state, \
              extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(xact_start, state_change))::bigint \
          FROM pg_catalog.pg_stat_activity WHERE pid = ANY($1) ORDER BY xact_start LIMIT 1";
-    const PREPARED: &str = "/* pgtailor */ SELECT gid, owner::text FROM pg_catalog.pg_prepared_xacts \
+    const PREPARED: &str = "SELECT /* pgtailor */ gid, owner::text FROM pg_catalog.pg_prepared_xacts \
          WHERE database = pg_catalog.current_database() ORDER BY prepared LIMIT 1";
     let doing = while_doing("see who is in the way");
     if let Some(row) = client.query_opt(WHO, &[&blockers]).await.map_err(&doing)? {
@@ -119,7 +119,7 @@ pub(super) async fn describe(client: &Client, blockers: &[i32]) -> Result<String
 
 /// Whether the index is still valid: a drop that has made it invalid can only go on.
 pub(super) async fn is_valid(client: &Client, index: Oid) -> Result<bool, ApplyError> {
-    const VALID: &str = "/* pgtailor */ SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid = $1";
+    const VALID: &str = "SELECT /* pgtailor */ indisvalid FROM pg_catalog.pg_index WHERE indexrelid = $1";
     let row = client.query_opt(VALID, &[&index.0]).await.map_err(while_doing("look at the index"))?;
     row.map_or(Ok(false), |row| row.try_get(0).map_err(while_doing("look at the index")))
 }

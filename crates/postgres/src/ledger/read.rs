@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Row};
 use super::{LedgerError, VERSION_COMMENT};
 use crate::session::ReadOnlySession;
 
-const ENTRIES: &str = "/* pgtailor */ SELECT id, undoes, server_fingerprint, change, do_sql, undo_sql, indexes_before, index_oid, built, \
+const ENTRIES: &str = "SELECT /* pgtailor */ id, undoes, server_fingerprint, change, do_sql, undo_sql, indexes_before, index_oid, built, \
      state, state_since, created_at, builder_pid, builder_started_at, sqlstate, note FROM pgtailor.change ORDER BY id";
 
 /// Every entry, oldest first, by a session that cannot write; `None` when this database has no ledger.
@@ -31,7 +31,7 @@ pub(crate) async fn entries(client: &Client) -> Result<Option<Vec<Entry>>, Ledge
 /// Equal on a standby and on what it is promoted to, so that undo works after a failover; different on another cluster and on a copy
 /// of the database within the cluster.
 pub(crate) async fn fingerprint(client: &Client) -> Result<String, LedgerError> {
-    const FINGERPRINT: &str = "/* pgtailor */ SELECT (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) || '/' || oid::text \
+    const FINGERPRINT: &str = "SELECT /* pgtailor */ (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) || '/' || oid::text \
          FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
     let row = client
         .query_one(FINGERPRINT, &[])
@@ -42,7 +42,7 @@ pub(crate) async fn fingerprint(client: &Client) -> Result<String, LedgerError> 
 
 /// Whether the schema is there; an error when it is there and not ours.
 pub(super) async fn is_installed(client: &Client) -> Result<bool, LedgerError> {
-    const COMMENT: &str = "/* pgtailor */ SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = 'pgtailor'";
+    const COMMENT: &str = "SELECT /* pgtailor */ pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = 'pgtailor'";
     let row =
         client.query_opt(COMMENT, &[]).await.map_err(|source| LedgerError::Server { doing: "look for the ledger", source })?;
     let Some(row) = row else { return Ok(false) };

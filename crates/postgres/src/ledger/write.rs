@@ -64,7 +64,7 @@ pub(crate) async fn remove(client: &Client) -> Result<(), LedgerError> {
 
 /// Writes the intent down and returns its number and time. When this returns, the row is durable.
 pub(crate) async fn record_intent(client: &Client, entry: &NewEntry<'_>) -> Result<(i64, Timestamp), LedgerError> {
-    const INSERT: &str = "/* pgtailor */ WITH entry AS (INSERT INTO pgtailor.change (undoes, server_fingerprint, change, do_sql, undo_sql, \
+    const INSERT: &str = "WITH /* pgtailor */ entry AS (INSERT INTO pgtailor.change (undoes, server_fingerprint, change, do_sql, undo_sql, \
              indexes_before, state, builder_pid, builder_started_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id, state, created_at), \
          moved AS (INSERT INTO pgtailor.event (change_id, to_state) SELECT id, state FROM entry) SELECT id, created_at FROM entry";
     let change = serde_json::to_value(entry.change).expect("a change is plain data");
@@ -93,7 +93,7 @@ pub(crate) async fn record_intent(client: &Client, entry: &NewEntry<'_>) -> Resu
 
 /// Moves an entry on, if it still is where it is believed to be.
 pub(crate) async fn advance(client: &Client, id: i64, from: State, to: State, add: &Move<'_>) -> Result<(), LedgerError> {
-    const UPDATE: &str = "/* pgtailor */ WITH entry AS (UPDATE pgtailor.change SET state = $3, state_since = pg_catalog.clock_timestamp(), \
+    const UPDATE: &str = "WITH /* pgtailor */ entry AS (UPDATE pgtailor.change SET state = $3, state_since = pg_catalog.clock_timestamp(), \
              index_oid = coalesce($4, index_oid), built = coalesce($5, built), sqlstate = coalesce($6, sqlstate), note = coalesce($7, note) \
              WHERE id = $1 AND state = $2 RETURNING id) \
          INSERT INTO pgtailor.event (change_id, from_state, to_state, sqlstate, note) SELECT id, $2, $3, $6, $7 FROM entry";

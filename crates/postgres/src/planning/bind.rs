@@ -145,7 +145,7 @@ fn notes(values: &values::Values, workload: &Workload) -> Vec<String> {
 }
 
 async fn server_time(client: &tokio_postgres::Client) -> Result<Timestamp, Error> {
-    let row = client.query_typed_one("/* pgtailor */ SELECT now()", &[]).await;
+    let row = client.query_typed_one("SELECT /* pgtailor */ now()", &[]).await;
     row.and_then(|row| row.try_get(0)).map_err(|error| Error::query("read the server's clock", error))
 }
 

@@ -16,7 +16,7 @@ use crate::session::ReadOnlySession;
 
 /// Schemas of the two extensions; no row when one of them is not there.
 const EXTENSIONS: &str = "\
-/* pgtailor */ SELECT q.nspname::text AS examples_schema, s.nspname::text AS statements_schema
+SELECT /* pgtailor */ q.nspname::text AS examples_schema, s.nspname::text AS statements_schema
   FROM pg_extension e JOIN pg_namespace q ON q.oid = e.extnamespace,
        pg_extension f JOIN pg_namespace s ON s.oid = f.extnamespace
  WHERE e.extname = 'pg_qualstats' AND f.extname = 'pg_stat_statements'";
@@ -44,7 +44,7 @@ pub async fn add_examples(session: &ReadOnlySession, collector: &mut Collector) 
     let (examples, statements): (&str, &str) = (row.get("examples_schema"), row.get("statements_schema"));
     // Examples are of all databases; those of this one are known by the statements' counters.
     let sql = format!(
-        "/* pgtailor */ SELECT q.query FROM {}.pg_qualstats_example_queries() q
+        "SELECT /* pgtailor */ q.query FROM {}.pg_qualstats_example_queries() q
           WHERE q.query IS NOT NULL AND q.queryid IN
                 (SELECT s.queryid FROM {}.pg_stat_statements(false) s, pg_database d
                   WHERE d.datname = current_database() AND s.dbid = d.oid)",

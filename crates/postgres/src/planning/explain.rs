@@ -138,17 +138,17 @@ fn reading_text(statement: &Prepared) -> Option<String> {
 /// The beginning of each transaction.
 async fn begin(client: &Client, search_path: &[String], limits: Limits) -> Result<String, Error> {
     let mut begin = format!(
-        "/* pgtailor */ BEGIN READ ONLY; /* pgtailor */ SET LOCAL {}; /* pgtailor */ SET LOCAL statement_timeout = '{}ms'; \
-         /* pgtailor */ SET LOCAL lock_timeout = '{}ms'; /* pgtailor */ SET LOCAL client_min_messages = error; \
-         /* pgtailor */ SET LOCAL plan_cache_mode = force_generic_plan",
+        "BEGIN /* pgtailor */ READ ONLY; SET /* pgtailor */ LOCAL {}; SET /* pgtailor */ LOCAL statement_timeout = '{}ms'; \
+         SET /* pgtailor */ LOCAL lock_timeout = '{}ms'; SET /* pgtailor */ LOCAL client_min_messages = error; \
+         SET /* pgtailor */ LOCAL plan_cache_mode = force_generic_plan",
         path::setting(search_path),
         limits.statement.as_millis(),
         limits.lock.as_millis()
     );
-    let may_hide = "/* pgtailor */ SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
+    let may_hide = "SELECT /* pgtailor */ r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
     let row = client.query_typed_opt(may_hide, &[]).await.map_err(|error| Error::query("examine this role", error))?;
     if row.is_some_and(|row| row.get(0)) {
-        begin.push_str("; /* pgtailor */ SET LOCAL pg_stat_statements.track = 'none'");
+        begin.push_str("; SET /* pgtailor */ LOCAL pg_stat_statements.track = 'none'");
     }
     Ok(begin)
 }
@@ -159,7 +159,7 @@ async fn ask_all(client: &Client, begin: &str, asked: &[Asked<'_>], answers: &mu
         for one in page {
             messages.extend(messages_of(client, one));
         }
-        messages.push(command(client, "/* pgtailor */ ROLLBACK"));
+        messages.push(command(client, "ROLLBACK /* pgtailor */"));
         for (place, outcome) in in_order(messages).await.into_iter().flatten() {
             answers[place] = match outcome {
                 // More than some sixty levels of nodes are refused by the JSON parser, which says so by failing.
@@ -181,8 +181,8 @@ type Reply = Option<(usize, Result<String, tokio_postgres::Error>)>;
 /// Sent when it is polled first, done when it is answered.
 type Message<'a> = Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
 
-const SAVEPOINT: &str = "/* pgtailor */ SAVEPOINT pgtailor_plan";
-const BACK: &str = "/* pgtailor */ ROLLBACK TO SAVEPOINT pgtailor_plan";
+const SAVEPOINT: &str = "SAVEPOINT /* pgtailor */ pgtailor_plan";
+const BACK: &str = "ROLLBACK /* pgtailor */ TO SAVEPOINT pgtailor_plan";
 
 fn messages_of<'a>(client: &'a Client, asked: &'a Asked<'_>) -> Vec<Message<'a>> {
     let types = &asked.question.statement.types;
@@ -191,8 +191,8 @@ fn messages_of<'a>(client: &'a Client, asked: &'a Asked<'_>) -> Vec<Message<'a>>
         Some(binding) if binding.values.len() != types.len() => Vec::new(),
         None if !types.is_empty() => {
             let nulls = vec!["NULL"; types.len()].join(", ");
-            let prepare = format!("/* pgtailor */ PREPARE pgtailor_generic ({}) AS {}", types.join(", "), asked.text);
-            let explain = format!("/* pgtailor */ EXPLAIN (FORMAT JSON) EXECUTE pgtailor_generic ({nulls})");
+            let prepare = format!("PREPARE /* pgtailor */ pgtailor_generic ({}) AS {}", types.join(", "), asked.text);
+            let explain = format!("EXPLAIN /* pgtailor */ (FORMAT JSON) EXECUTE pgtailor_generic ({nulls})");
             let plan = async move {
                 // Both are sent before the first answer comes.
                 let (prepared, plan) =
@@ -204,7 +204,7 @@ fn messages_of<'a>(client: &'a Client, asked: &'a Asked<'_>) -> Vec<Message<'a>>
                 command(client, SAVEPOINT),
                 plan.boxed(),
                 command(client, BACK),
-                command(client, "/* pgtailor */ DEALLOCATE pgtailor_generic"),
+                command(client, "DEALLOCATE /* pgtailor */ pgtailor_generic"),
                 command(client, BACK),
             ]
         }
@@ -212,7 +212,7 @@ fn messages_of<'a>(client: &'a Client, asked: &'a Asked<'_>) -> Vec<Message<'a>>
             let values = binding.map(|binding| binding.values.as_slice()).unwrap_or_default();
             let values: Vec<TextValue<'_>> = values.iter().map(|value| TextValue(value.as_ref())).collect();
             let used = parameters(&asked.text);
-            let sql = format!("/* pgtailor */ EXPLAIN (FORMAT JSON) {}", asked.text);
+            let sql = format!("EXPLAIN /* pgtailor */ (FORMAT JSON) {}", asked.text);
             let plan = async move {
                 // Of unknown type: the server infers it from the text, as it did before. What the text does not use has any.
                 let bound: Vec<(&(dyn ToSql + Sync), Type)> = (1..)

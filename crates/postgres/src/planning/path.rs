@@ -22,7 +22,7 @@ pub(super) async fn under<T>(
     search_path: &[String],
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let statement = format!("/* pgtailor */ SET {}", setting(search_path));
+    let statement = format!("SET /* pgtailor */ {}", setting(search_path));
     client.batch_execute(&statement).await.map_err(|error| Error::query("set the statements' search path", error))?;
     let result = work.await;
     if !client.is_closed() {

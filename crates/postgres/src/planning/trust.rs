@@ -84,12 +84,10 @@ impl Trust {
             return Ok(Self::Everything);
         }
         let failed = |error| Error::query("examine what this session could do to others", error);
-        let power =
-            client.query_typed_opt(concat!("/* pgtailor */ ", include_str!("sql/power.sql")), &[]).await.map_err(failed)?;
+        let power = client.query_typed_opt(include_str!("sql/power.sql"), &[]).await.map_err(failed)?;
         let Some(power) = power else { return Ok(Self::Everything) };
         let power = format!("{} is {}", printable(power.get("role")), power.get::<_, &str>("power")).replace("is may", "may");
-        let rows =
-            client.query_typed(concat!("/* pgtailor */ ", include_str!("sql/foreign_code.sql")), &[]).await.map_err(failed)?;
+        let rows = client.query_typed(include_str!("sql/foreign_code.sql"), &[]).await.map_err(failed)?;
         let mut foreign: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for row in rows {
             foreign.entry(row.get("kind")).or_default().insert(row.get("name"));

@@ -28,7 +28,7 @@ pub(super) struct Values {
 /// `anyarray` has no type that a client could read, but every array reads as text. Both rows of a table that others inherit from are
 /// there; the one over the whole family comes last and wins, since that is what a statement reads.
 const QUERY: &str = "\
-/* pgtailor */ SELECT w.table_oid, w.column_name, s.attname IS NOT NULL AS is_known,
+SELECT /* pgtailor */ w.table_oid, w.column_name, s.attname IS NOT NULL AS is_known,
        coalesce(has_column_privilege(c.oid, a.attnum, 'SELECT'), false) AS may_read,
        s.null_frac::float8 AS null_fraction, s.n_distinct::float8 AS n_distinct,
        s.most_common_vals::text::text[] AS most_common_values, s.most_common_freqs::float8[] AS most_common_shares,

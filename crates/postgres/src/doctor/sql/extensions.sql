@@ -1,5 +1,5 @@
 -- The two extensions that matter: installed where, which version, installable. Servers 13 and later; no privilege; locks nothing.
-SELECT a.name::text AS name,
+SELECT /* pgtailor */ a.name::text AS name,
        a.default_version AS default_version,
        e.extversion AS version,
        n.nspname::text AS schema,

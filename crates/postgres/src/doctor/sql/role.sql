@@ -1,5 +1,5 @@
 -- Server, database and role of this session. Servers 13 and later; no privilege; locks nothing.
-SELECT current_setting('server_version') AS version_text,
+SELECT /* pgtailor */ current_setting('server_version') AS version_text,
        pg_catalog.pg_is_in_recovery() AS is_standby,
        pg_catalog.current_database()::text AS database,
        current_user::text AS role,

@@ -1,5 +1,5 @@
 -- Tables by schema and owner, and what this role may do with them. Servers 13 and later; no privilege; locks nothing.
-SELECT n.nspname::text AS schema,
+SELECT /* pgtailor */ n.nspname::text AS schema,
        o.rolname::text AS owner,
        pg_has_role(o.oid, 'USAGE') AS acts_as_owner,
        has_schema_privilege(n.oid, 'USAGE') AS may_use_schema,

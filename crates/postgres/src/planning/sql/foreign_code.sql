@@ -7,7 +7,7 @@
 -- Taint spreads along pg_depend, from what is used to what uses it: function to operator, to domain, to column, to view, policy,
 -- default, generated column, check constraint, index expression and extended statistics, and from each of these to its table. Foreign keys
 -- and triggers call nothing when a statement is planned.
-WITH RECURSIVE foreign_function AS MATERIALIZED (
+WITH /* pgtailor */ RECURSIVE foreign_function AS MATERIALIZED (
   SELECT p.oid
     FROM pg_proc p
    WHERE p.oid >= 16384

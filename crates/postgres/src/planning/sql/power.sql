@@ -1,6 +1,6 @@
 -- What the session could do to others if somebody else's code ran in it: roles that it is or may become, with what makes each powerful.
 -- Servers 13 and later; no privilege; locks nothing. The session's user counts, not the current one: RESET ROLE is open to all.
-SELECT r.rolname::text AS role,
+SELECT /* pgtailor */ r.rolname::text AS role,
        CASE WHEN r.rolsuper THEN 'a superuser'
             WHEN r.rolcreaterole THEN 'may create roles'
             WHEN r.rolreplication THEN 'may replicate'
