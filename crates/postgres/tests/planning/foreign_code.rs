@@ -29,8 +29,8 @@ async fn with_mallory() -> (Fixture, tempfile::TempDir, Client) {
     let sql = format!(
         "CREATE FUNCTION act(int) RETURNS int LANGUAGE plpgsql AS $f$ BEGIN
              IF current_setting('is_superuser') = 'on' THEN EXECUTE {}; END IF; RETURN $1; END $f$;
-         CREATE FUNCTION wrap(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN act($1); END';
-         CREATE FUNCTION same(int, int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN act($1) = $2; END';
+         CREATE FUNCTION wrap(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN public.act($1); END';
+         CREATE FUNCTION same(int, int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN public.act($1) = $2; END';
          CREATE OPERATOR === (FUNCTION = same, LEFTARG = int, RIGHTARG = int);
          CREATE DOMAIN small AS int CHECK (wrap(VALUE) < 100);
          CREATE VIEW chosen AS SELECT * FROM t WHERE id = wrap(7);
@@ -133,7 +133,7 @@ async fn code_is_found_behind_everything_that_uses_it() {
              CREATE MATERIALIZED VIEW kept AS SELECT id FROM t WHERE id = wrap(7) WITH NO DATA;
              CREATE VIEW joined AS SELECT u.id FROM parent u JOIN over ON true;
              CREATE TYPE shade AS ENUM ('light', 'dark');
-             CREATE FUNCTION shade(text) RETURNS shade LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM act(1); RETURN ''dark''; END';
+             CREATE FUNCTION shade(text) RETURNS shade LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM public.act(1); RETURN ''dark''; END';
              CREATE CAST (text AS shade) WITH FUNCTION shade(text);
              CREATE TABLE shaded (id int, shade shade);
              CREATE TYPE plain AS ENUM ('yes', 'no'); CREATE TABLE clean (id int PRIMARY KEY, plain plain, pair_id int);
@@ -170,7 +170,7 @@ async fn an_operator_that_stands_beside_a_built_in_one_is_seen() {
     let (fixture, folder, mallory) = with_mallory().await;
     mallory
         .batch_execute(
-            "CREATE FUNCTION alike(varchar, varchar) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN act(1) = 1; END';
+            "CREATE FUNCTION alike(varchar, varchar) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN public.act(1) = 1; END';
              CREATE OPERATOR = (FUNCTION = alike, LEFTARG = varchar, RIGHTARG = varchar)",
         )
         .await
