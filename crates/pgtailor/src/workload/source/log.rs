@@ -126,13 +126,15 @@ fn add(filling: &mut Filling<'_>, execution: &Execution<'_>, gathered: &mut Gath
     let calls = u64::from(execution.part == Part::Whole);
     gathered.calls += calls;
     gathered.total_time += duration.0;
+    // The values of an `EXECUTE` stand in its own text; only `auto_explain` of server 16 and later tells them as parameters.
+    let hidden = execution.prepared.is_some() && execution.parameters.is_empty();
     let values = || values(execution);
     let tags = tags(execution.application);
     filling.add(
         Kind::Log,
         &Observation {
             text: execution.prepared.unwrap_or(execution.text),
-            values: if calls == 0 || execution.prepared.is_some() { Values::Unknown } else { Values::Known(&values) },
+            values: if calls == 0 || hidden { Values::Unknown } else { Values::Known(&values) },
             calls,
             total_time: Milliseconds(duration.0),
             rows: None,
