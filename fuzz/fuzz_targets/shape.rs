@@ -5,40 +5,34 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use pgtailor_model::binding::Literal;
-use pgtailor_model::catalog::{Catalog, Column, Persistence, Table, TableKind, View};
+use pgtailor_model::catalog::{Catalog, Column, Table, View};
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::unit::{Milliseconds, Pages, Rows};
 use pgtailor_sql::{Collector, Kind, Observation, Values, split};
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
     let columns = [
-        ("id", "bigint"), ("name", "text"), ("email", "character varying(255)"), ("at", "timestamp with time zone"), ("doc", "jsonb"),
-        ("tags", "text[]"), ("period", "tstzrange"), ("body", "tsvector"), ("place", "point"), ("is_on", "boolean"), ("n", "numeric(10,2)"),
+        ("id", "bigint"),
+        ("name", "text"),
+        ("email", "character varying(255)"),
+        ("at", "timestamp with time zone"),
+        ("doc", "jsonb"),
+        ("tags", "text[]"),
+        ("period", "tstzrange"),
+        ("body", "tsvector"),
+        ("place", "point"),
+        ("is_on", "boolean"),
+        ("n", "numeric(10,2)"),
     ];
     let table = |(number, name): (u32, &str)| Table {
-        oid: Oid(number),
-        name: QualifiedName::new("public", name),
-        kind: TableKind::Table,
-        persistence: Persistence::Permanent,
-        owner: "app".to_owned(),
-        ours: true,
         estimated_rows: Some(Rows(1000)),
         pages: Pages(10),
-        size: None,
-        partition_of: None,
-        inherits: Vec::new(),
         columns: columns
             .iter()
             .zip(1..)
-            .map(|((name, type_name), number)| Column {
-                number,
-                name: (*name).to_owned(),
-                type_name: (*type_name).to_owned(),
-                not_null: false,
-                statistics: None,
-            })
+            .map(|((name, type_name), number)| Column::new(number, (*name).to_owned(), (*type_name).to_owned()))
             .collect(),
-        indexes: Vec::new(),
+        ..Table::new(Oid(number), QualifiedName::new("public", name))
     };
     let view = View {
         name: QualifiedName::new("public", "v"),

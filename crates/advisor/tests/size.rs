@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use pgtailor_advisor::duration::estimated_build;
 use pgtailor_advisor::size::estimated_size;
-use pgtailor_model::catalog::{Column, ColumnStatistics, Persistence, Table, TableKind};
+use pgtailor_model::catalog::{Column, ColumnStatistics, Table};
 use pgtailor_model::index::{Build, IndexDefinition, IndexKey, KeyPart};
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::quantity::Provenance;
@@ -60,19 +60,11 @@ fn table() -> Table {
         }),
     });
     Table {
-        oid: Oid(1),
-        name: QualifiedName::new("public", "t"),
-        kind: TableKind::Table,
-        persistence: Persistence::Permanent,
-        owner: "o".to_owned(),
-        ours: true,
         estimated_rows: Some(Rows(ROWS)),
         pages: Pages(10_417),
         size: Some(Bytes(10_417 * 8192)),
-        partition_of: None,
-        inherits: Vec::new(),
         columns: columns.collect(),
-        indexes: Vec::new(),
+        ..Table::new(Oid(1), QualifiedName::new("public", "t"))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use pgtailor_model::activity::{Activity, Rest, Statements, TableActivity};
-use pgtailor_model::catalog::{Catalog, Column, ColumnStatistics, Index, Persistence, Table, TableKind};
+use pgtailor_model::catalog::{Catalog, Column, ColumnStatistics, Index, Table, TableKind};
 use pgtailor_model::index::{Direction, IndexDefinition, Nulls};
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::shape::{Comparison, Operand, OrderKey, Predicate, Service, Shape, Subject};
@@ -56,29 +56,15 @@ impl Fixture {
         let tables = &mut self.snapshot.catalog.tables;
         let number = u32::try_from(tables.len()).expect("few tables") + 1;
         tables.push(Table {
-            oid: Oid(number * 1000),
-            name: QualifiedName::new("public", name),
-            kind: TableKind::Table,
-            persistence: Persistence::Permanent,
             owner: "app".to_owned(),
-            ours: true,
-            estimated_rows: None,
             pages: Pages(pages),
             size: Some(Pages(pages).bytes(8192)),
-            partition_of: None,
-            inherits: Vec::new(),
             columns: columns
                 .iter()
                 .zip(1..)
-                .map(|(name, number)| Column {
-                    number,
-                    name: (*name).to_owned(),
-                    type_name: "integer".to_owned(),
-                    not_null: false,
-                    statistics: None,
-                })
+                .map(|(name, number)| Column::new(number, (*name).to_owned(), "integer".to_owned()))
                 .collect(),
-            indexes: Vec::new(),
+            ..Table::new(Oid(number * 1000), QualifiedName::new("public", name))
         });
         assert!(tables.is_sorted_by_key(|table| &table.name));
         self

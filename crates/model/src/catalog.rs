@@ -223,7 +223,33 @@ impl OperatorClass {
     }
 }
 
+impl Column {
+    /// A column that may be null and was never analyzed.
+    pub fn new(number: i16, name: impl Into<String>, type_name: impl Into<String>) -> Self {
+        Self { number, name: name.into(), type_name: type_name.into(), not_null: false, statistics: None }
+    }
+}
+
 impl Table {
+    /// An ordinary table of ours without columns, never analyzed.
+    pub fn new(oid: Oid, name: QualifiedName) -> Self {
+        Self {
+            oid,
+            name,
+            kind: TableKind::Table,
+            persistence: Persistence::Permanent,
+            owner: String::new(),
+            ours: true,
+            estimated_rows: None,
+            pages: Pages(0),
+            size: None,
+            partition_of: None,
+            inherits: Vec::new(),
+            columns: Vec::new(),
+            indexes: Vec::new(),
+        }
+    }
+
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pgtailor_model::activity::Activity;
-use pgtailor_model::catalog::{Catalog, Persistence, Table, TableKind};
+use pgtailor_model::catalog::{Catalog, Table, TableKind};
 use pgtailor_model::change::{Change, ChangeClass};
 use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::{Oid, QualifiedName};
@@ -16,19 +16,10 @@ use std::time::Duration;
 
 fn table(oid: u32, name: &str) -> Table {
     Table {
-        oid: Oid(oid),
-        name: QualifiedName::new("public", name),
-        kind: TableKind::Table,
-        persistence: Persistence::Permanent,
         owner: "app_owner".to_owned(),
-        ours: true,
         estimated_rows: Some(Rows(1000)),
         pages: Pages(10),
-        size: None,
-        partition_of: None,
-        inherits: Vec::new(),
-        columns: Vec::new(),
-        indexes: Vec::new(),
+        ..Table::new(Oid(oid), QualifiedName::new("public", name))
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Instant;
 
-use pgtailor_model::catalog::{Catalog, Column, Persistence, Table, TableKind};
+use pgtailor_model::catalog::{Catalog, Column, Table};
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::unit::{Milliseconds, Pages, Rows};
 use pgtailor_sql::{Collector, Kind, Observation, Values};
@@ -93,19 +93,10 @@ fn catalog() -> Result<Catalog, Box<dyn Error>> {
             });
         }
         tables.push(Table {
-            oid: Oid(u32::try_from(number + 1)?),
-            name: QualifiedName::new("public", format!("t{number}")),
-            kind: TableKind::Table,
-            persistence: Persistence::Permanent,
-            owner: "app".to_owned(),
-            ours: true,
             estimated_rows: Some(Rows(1_000_000)),
             pages: Pages(10_000),
-            size: None,
-            partition_of: None,
-            inherits: Vec::new(),
             columns,
-            indexes: Vec::new(),
+            ..Table::new(Oid(u32::try_from(number + 1)?), QualifiedName::new("public", format!("t{number}")))
         });
     }
     tables.sort_by(|one, other| one.name.cmp(&other.name));

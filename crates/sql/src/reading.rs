@@ -59,32 +59,16 @@ fn why_no_table(strangers: &[Relation<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pgtailor_model::catalog::{Catalog, Column, Persistence, Table, TableKind};
+    use pgtailor_model::catalog::{Catalog, Column, Table};
     use pgtailor_model::name::{Oid, QualifiedName};
     use pgtailor_model::unit::Pages;
 
     fn needed(sql: &str) -> Vec<String> {
-        let column = |(name, number): (&str, i16)| Column {
-            number,
-            name: name.to_owned(),
-            type_name: "text".to_owned(),
-            not_null: false,
-            statistics: None,
-        };
+        let column = |(name, number): (&str, i16)| Column::new(number, name.to_owned(), "text".to_owned());
         let items = Table {
-            oid: Oid(1),
-            name: QualifiedName::new("public", "items"),
-            kind: TableKind::Table,
-            persistence: Persistence::Permanent,
-            owner: "app".to_owned(),
-            ours: true,
-            estimated_rows: None,
             pages: Pages(1),
-            size: None,
-            partition_of: None,
-            inherits: Vec::new(),
             columns: [("id", 1), ("product", 2), ("note", 3)].map(column).to_vec(),
-            indexes: Vec::new(),
+            ..Table::new(Oid(1), QualifiedName::new("public", "items"))
         };
         let catalog = Catalog { tables: vec![items], ..Catalog::default() };
         let path = ["public".to_owned()];

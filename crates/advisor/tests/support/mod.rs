@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pgtailor_model::catalog::{Catalog, Column, Constraint, ConstraintKind, Index, OperatorClass, Persistence, Table, TableKind};
+use pgtailor_model::catalog::{Catalog, Column, Constraint, ConstraintKind, Index, OperatorClass, Table, TableKind};
 use pgtailor_model::declared::{DeclaredIndex, DeclaredKey, Origin};
 use pgtailor_model::index::{Direction, IndexDefinition, KeyPart};
 use pgtailor_model::name::{Oid, QualifiedName};
@@ -36,27 +36,14 @@ pub fn catalog() -> Catalog {
 
 fn table(name: &str, kind: TableKind, oid: u32) -> Table {
     let columns = [("a", "integer"), ("b", "integer"), ("c", "integer"), ("name", "text")];
-    let column = |((name, type_name), number): (&(&str, &str), i16)| Column {
-        number,
-        name: (*name).to_owned(),
-        type_name: (*type_name).to_owned(),
-        not_null: false,
-        statistics: None,
-    };
+    let column =
+        |((name, type_name), number): (&(&str, &str), i16)| Column::new(number, (*name).to_owned(), (*type_name).to_owned());
     Table {
-        oid: Oid(oid),
-        name: table_named(name),
         kind,
-        persistence: Persistence::Permanent,
-        owner: "owner".to_owned(),
-        ours: true,
         estimated_rows: Some(Rows(1000)),
         pages: Pages(10),
-        size: None,
-        partition_of: None,
-        inherits: Vec::new(),
         columns: columns.iter().zip(1..).map(column).collect(),
-        indexes: Vec::new(),
+        ..Table::new(Oid(oid), table_named(name))
     }
 }
 

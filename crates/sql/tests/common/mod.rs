@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use pgtailor_model::activity::StatementActivity;
 use pgtailor_model::binding::Role;
-use pgtailor_model::catalog::{Catalog, Column, Persistence, Table, TableKind, View, Volatility};
+use pgtailor_model::catalog::{Catalog, Column, Table, View, Volatility};
 use pgtailor_model::index::{Direction, Nulls};
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::shape::{Comparison, Operand, OrderKey, Predicate, Service, Shape, Subject};
@@ -112,29 +112,14 @@ pub fn catalog() -> Catalog {
         .iter()
         .zip(1..)
         .map(|((schema, name, columns), number)| Table {
-            oid: Oid(number),
-            name: QualifiedName::new(*schema, *name),
-            kind: TableKind::Table,
-            persistence: Persistence::Permanent,
-            owner: "app".to_owned(),
-            ours: true,
             estimated_rows: Some(Rows(1000)),
             pages: Pages(10),
-            size: None,
-            partition_of: None,
-            inherits: Vec::new(),
             columns: columns
                 .iter()
                 .zip(1..)
-                .map(|((name, type_name), number)| Column {
-                    number,
-                    name: (*name).to_owned(),
-                    type_name: (*type_name).to_owned(),
-                    not_null: false,
-                    statistics: None,
-                })
+                .map(|((name, type_name), number)| Column::new(number, (*name).to_owned(), (*type_name).to_owned()))
                 .collect(),
-            indexes: Vec::new(),
+            ..Table::new(Oid(number), QualifiedName::new(*schema, *name))
         })
         .collect();
     let mut relation_names: BTreeMap<String, Vec<String>> = BTreeMap::new();

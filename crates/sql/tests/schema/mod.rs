@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{ColumnDef, CreateStmt, Node, RangeVar, SelectStmt, TypeName};
-use pgtailor_model::catalog::{Catalog, Column, Persistence, Table, TableKind, View, Volatility};
+use pgtailor_model::catalog::{Catalog, Column, Table, View, Volatility};
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::unit::Pages;
 
@@ -143,28 +143,8 @@ impl Schema {
 }
 
 fn table(oid: u32, name: &QualifiedName, columns: &[(String, String)]) -> Table {
-    let columns = columns.iter().zip(1..).map(|((name, type_name), number)| Column {
-        number,
-        name: name.clone(),
-        type_name: type_name.clone(),
-        not_null: false,
-        statistics: None,
-    });
-    Table {
-        oid: Oid(oid),
-        name: name.clone(),
-        kind: TableKind::Table,
-        persistence: Persistence::Permanent,
-        owner: "app".to_owned(),
-        ours: true,
-        estimated_rows: None,
-        pages: Pages(1),
-        size: None,
-        partition_of: None,
-        inherits: Vec::new(),
-        columns: columns.collect(),
-        indexes: Vec::new(),
-    }
+    let columns = columns.iter().zip(1..).map(|((name, type_name), number)| Column::new(number, name.clone(), type_name.clone()));
+    Table { pages: Pages(1), columns: columns.collect(), ..Table::new(Oid(oid), name.clone()) }
 }
 
 fn column_of(column: &ColumnDef) -> Option<(String, String)> {
