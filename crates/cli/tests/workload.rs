@@ -310,8 +310,9 @@ fn a_literal_planted_anywhere_appears_in_no_snapshot_report_or_error() {
         for source in &sources {
             arguments.extend(["--workload", source]);
         }
-        let run = program(&server).env("RUST_LOG", "trace").run(&arguments).expect_code(0);
+        let run = program(&server).env("PGTAILOR_LOG", "trace").run(&arguments).expect_code(0);
         assert!(!run.out.contains(CANARY), "{format}\n{}", run.out);
+        assert!(run.err.contains("DEBUG"), "the diagnostics are on: {}", run.err);
         assert!(!run.err.contains(CANARY), "{format}\n{}", run.err);
         for command in [vec!["check", "--format", format], vec!["check", snapshot, "--format", format]] {
             let run = program(&server).run(&command);
@@ -366,7 +367,7 @@ fn logs_that_are_broken_or_something_else_are_said_to_be() {
     program(&server)
         .run(&["workload", "--workload", &plain, "--log-line-prefix", "%h|%u|"])
         .expect_error(&["--log-line-prefix", "SHOW log_line_prefix"]);
-    program(&server).run(&["workload", "--workload", &write("image.png", &[0x89, b'P', 0, 0, 1, 2])]).expect_error(&["binary"]);
+    program(&server).run(&["workload", "--workload", &write("photo.png", &[0x89, b'P', 0, 0, 1, 2])]).expect_error(&["binary"]);
 
     // It goes on where it stopped, and begins anew when the file was rotated.
     let positions = folder.path().join("positions.json");
@@ -381,6 +382,12 @@ fn logs_that_are_broken_or_something_else_are_said_to_be() {
     let (count, notes) = calls(&resume);
     assert_eq!(count, 6);
     assert!(notes.contains("from its beginning"), "{notes}");
+    // What fails after the log was read has read nothing.
+    std::fs::write(&plain, entry.repeat(5)).expect("written");
+    let image = write("image.png", &[0x89, b'P', 0, 0, 1, 2]);
+    let twice = [&resume[..], &["--workload", &image]].concat();
+    program(&server).run(&[&["workload"][..], &twice[..]].concat()).expect_error(&["binary"]);
+    assert_eq!(calls(&resume).0, 4);
     std::fs::write(&positions, "no positions").expect("written");
     program(&server).run(&[&["workload"][..], &resume[..]].concat()).expect_error(&["does not hold the positions", "hint:"]);
 }

@@ -4,7 +4,7 @@
 //! for the time between two samples, and a statement that began at another moment is another execution. The server cuts texts at
 //! `track_activity_query_size` bytes; what is cut off cannot be read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -53,7 +53,7 @@ pub struct Samples {
 /// Looks for `duration`, ten times a second.
 pub async fn sample(session: &ReadOnlySession, duration: Duration) -> Result<Samples, Error> {
     let mut samples = Samples::default();
-    let mut positions: std::collections::BTreeMap<(i32, Option<Timestamp>), usize> = std::collections::BTreeMap::new();
+    let mut positions: BTreeMap<(i32, Option<Timestamp>), usize> = BTreeMap::new();
     let mut hidden: BTreeSet<(i32, Option<Timestamp>)> = BTreeSet::new();
     let end = Instant::now() + duration;
     let mut ticks = interval(BETWEEN);

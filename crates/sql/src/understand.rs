@@ -85,9 +85,7 @@ impl Collector {
 
 fn query(fingerprint: String, group: &Group, relations: &Relations<'_>) -> Result<Query, Skipped> {
     let total = group.total();
-    let Some(variant) = group.representative() else {
-        unreachable!("a group begins with a way of writing it");
-    };
+    let variant = group.representative().expect("a group begins with a way of writing it");
     let skipped = |reason: String| Skipped {
         statement: variant.normalized.clone(),
         calls: total.calls,

@@ -3,7 +3,10 @@
 //! A recorded statement has `$n` where its constants were, and its plan depends on them. [`draw()`] answers with a handful of weighted
 //! bindings that represent the executions as well as the statistics of the compared columns allow. It decides which values, how many and
 //! with which weight; it must not know what a plan costs, and asks nobody anything.
+//!
+//! Which executions there were between two captures is [`window`]'s to say.
 
 pub mod draw;
+pub mod window;
 
 pub use draw::draw;

@@ -7,7 +7,6 @@ mod position;
 mod search_path;
 mod source;
 mod split;
-mod window;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use pgtailor_postgres::session::ReadOnlySession;
 use pgtailor_sql::Collector;
 
 use crate::error::Error;
+use position::Positions;
 use source::Reading;
 
 pub use bound::Bound;
@@ -39,7 +39,7 @@ pub struct WorkloadOptions {
     pub log_format: Option<LogFormat>,
     /// The server's `log_line_prefix`; `None` lets the entries decide.
     pub log_line_prefix: Option<String>,
-    /// A file that remembers where the reading of each log stopped: it is read, and written when the log has been read.
+    /// A file that remembers where the reading of each log stopped: it is read, and written when everything else has gone well.
     pub resume: Option<PathBuf>,
     /// Whether each statement is planned with its values, on the database.
     pub costs: Costs,
@@ -93,8 +93,10 @@ pub async fn observe(database: &Database, options: &WorkloadOptions) -> Result<O
     let mut session = ReadOnlySession::connect(database).await?;
     let snapshot =
         pgtailor_postgres::capture::capture(&mut session, &pgtailor_postgres::capture::CaptureOptions::default()).await?;
-    let mut workload = gather(&snapshot, Some(&session), options).await?;
+    let (mut workload, positions) = gather(&snapshot, Some(&session), options).await?;
     let bound = bound::bind(&mut session, &mut workload, &snapshot, options).await?;
+    // Last: what fails before it is read again the next time.
+    remember(options, positions)?;
     Ok(ObservedWorkload { snapshot, workload, bound })
 }
 
@@ -104,11 +106,24 @@ pub async fn observe(database: &Database, options: &WorkloadOptions) -> Result<O
 ///
 /// As [`observe`], and sources that need the database itself.
 pub async fn observe_snapshot(snapshot: Snapshot, options: &WorkloadOptions) -> Result<ObservedWorkload, Error> {
-    let workload = gather(&snapshot, None, options).await?;
+    let (workload, positions) = gather(&snapshot, None, options).await?;
+    remember(options, positions)?;
     Ok(ObservedWorkload { snapshot, workload, bound: Bound::default() })
 }
 
-async fn gather(snapshot: &Snapshot, session: Option<&ReadOnlySession>, options: &WorkloadOptions) -> Result<Workload, Error> {
+fn remember(options: &WorkloadOptions, positions: Option<Positions>) -> Result<(), Error> {
+    match (&options.resume, positions) {
+        (Some(path), Some(positions)) => position::write(path, &positions),
+        _ => Ok(()),
+    }
+}
+
+/// The workload, and where its logs were left.
+async fn gather(
+    snapshot: &Snapshot,
+    session: Option<&ReadOnlySession>,
+    options: &WorkloadOptions,
+) -> Result<(Workload, Option<Positions>), Error> {
     let since = options.since.as_deref().map(source::read_earlier).transpose()?;
     let usual = ["pg_stat_statements".to_owned()];
     let arguments = if options.sources.is_empty() { &usual[..] } else { &options.sources };
@@ -118,6 +133,7 @@ async fn gather(snapshot: &Snapshot, session: Option<&ReadOnlySession>, options:
         since: since.as_ref(),
         session,
         options,
+        positions: options.resume.as_deref().map(position::read).transpose()?,
         coverage: Coverage::default(),
         unavailable: None,
     };
@@ -127,7 +143,7 @@ async fn gather(snapshot: &Snapshot, session: Option<&ReadOnlySession>, options:
     for (source, argument) in sources {
         reports.push(source.read(argument, &mut reading).await?);
     }
-    let Reading { mut collector, coverage, unavailable, .. } = reading;
+    let Reading { mut collector, positions, coverage, unavailable, .. } = reading;
     if let Some(session) = session {
         reports.extend(bound::examples(session, &mut collector).await?);
     }
@@ -140,5 +156,5 @@ async fn gather(snapshot: &Snapshot, session: Option<&ReadOnlySession>, options:
     }
     workload.sources = reports;
     workload.coverage = coverage;
-    Ok(workload)
+    Ok((workload, positions))
 }

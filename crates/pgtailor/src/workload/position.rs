@@ -9,7 +9,7 @@ use pgtailor_log::Position;
 use crate::error::Error;
 
 /// By log, as it was named.
-pub(super) type Positions = BTreeMap<String, Position>;
+pub(crate) type Positions = BTreeMap<String, Position>;
 
 /// The positions in the file at `path`; none when there is no file yet.
 pub(super) fn read(path: &Path) -> Result<Positions, Error> {

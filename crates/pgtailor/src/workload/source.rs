@@ -17,6 +17,7 @@ use pgtailor_postgres::session::ReadOnlySession;
 use pgtailor_sql::Collector;
 
 use super::WorkloadOptions;
+use super::position::Positions;
 use crate::error::Error;
 
 /// A kind of place that statements come from.
@@ -46,6 +47,8 @@ pub(crate) struct Reading<'r> {
     pub(crate) session: Option<&'r ReadOnlySession>,
     /// How to read.
     pub(crate) options: &'r WorkloadOptions,
+    /// Where logs were left, and are left now, when the next reading is to go on there.
+    pub(crate) positions: Option<Positions>,
     /// How much of the work was seen.
     pub(crate) coverage: Coverage,
     /// Why a source has nothing, and what to do.

@@ -15,7 +15,6 @@ use pgtailor_sql::{Collector, Filling, Kind, Observation, Values};
 
 use super::{Answer, Reading, Source};
 use crate::error::Error;
-use crate::workload::position;
 
 /// A file that is none of the others.
 pub(super) struct ServerLog;
@@ -34,8 +33,7 @@ impl Source for ServerLog {
     fn read<'a>(&'a self, argument: &'a str, reading: &'a mut Reading<'_>) -> Answer<'a> {
         Box::pin(async move {
             let mut options = options(reading);
-            let positions = reading.options.resume.as_deref().map(position::read).transpose()?;
-            if let Some(positions) = &positions {
+            if let Some(positions) = &reading.positions {
                 options.end = End::Growing;
                 options.from = positions.get(argument).cloned();
             }
@@ -53,9 +51,8 @@ impl Source for ServerLog {
                 .await;
             reading.collector = collector;
             let (gathered, log) = found.map_err(|source| Error::Log { name: argument.to_owned(), source })?;
-            if let (Some(path), Some(mut positions)) = (&reading.options.resume, positions) {
+            if let Some(positions) = &mut reading.positions {
                 positions.insert(argument.to_owned(), log.position.clone());
-                position::write(path, &positions)?;
             }
             Ok(report(argument, gathered, &log))
         })

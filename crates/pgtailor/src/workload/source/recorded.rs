@@ -4,8 +4,9 @@ use pgtailor_model::activity::Statements;
 use pgtailor_model::unit::Milliseconds;
 use pgtailor_model::workload::{Coverage, SourceReport};
 
+use pgtailor_workload::window::{self, Window};
+
 use super::{Answer, Reading, Source};
-use crate::workload::window::{self, Window};
 
 /// The counters of the snapshot.
 pub(super) struct Recorded;

@@ -9,23 +9,23 @@ use pgtailor_model::unit::{Milliseconds, Rows};
 
 /// The recorded statements of a period.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Window {
+pub struct Window {
     /// What ran in it.
-    pub(crate) statements: Vec<StatementActivity>,
+    pub statements: Vec<StatementActivity>,
     /// Utility statements in it.
-    pub(crate) utility: Rest,
+    pub utility: Rest,
     /// Recorded statements whose text could not be kept.
-    pub(crate) unseen: Rest,
+    pub unseen: Rest,
     /// Time that sessions spent executing statements in it, or why that is not known, as a sentence without a period.
-    pub(crate) active_time: Result<Milliseconds, &'static str>,
+    pub active_time: Result<Milliseconds, &'static str>,
     /// Entries that were forgotten in it; `None` when nobody says.
-    pub(crate) evicted: Option<u64>,
+    pub evicted: Option<u64>,
     /// Its beginning, when that is known.
-    pub(crate) since: Option<Timestamp>,
+    pub since: Option<Timestamp>,
     /// Its end.
-    pub(crate) until: Timestamp,
+    pub until: Timestamp,
     /// What it could not see.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 const NO_ACTIVE_TIME: &str = "servers before 14 do not say how long sessions were active";
@@ -33,7 +33,7 @@ const OTHER_PERIOD: &str =
     "the database's own counters began after those of the statements; two captures make a window in which both are known";
 
 /// Everything that `snapshot` counted, since its counters began.
-pub(crate) fn whole(snapshot: &Snapshot) -> Window {
+pub fn whole(snapshot: &Snapshot) -> Window {
     let activity = &snapshot.activity;
     let mut window = Window {
         statements: Vec::new(),
@@ -59,7 +59,7 @@ pub(crate) fn whole(snapshot: &Snapshot) -> Window {
 }
 
 /// What was counted after `earlier` and until `later`, two captures of one database.
-pub(crate) fn between(earlier: &Snapshot, later: &Snapshot) -> Window {
+pub fn between(earlier: &Snapshot, later: &Snapshot) -> Window {
     let mut window = whole(later);
     if let Some(reason) = not_comparable(earlier, later) {
         window.notes.push(format!("the earlier capture is not used: {reason}"));
