@@ -46,6 +46,7 @@ impl Fixture {
             settings: BTreeMap::new(),
             catalog: Catalog::default(),
             activity: Activity::default(),
+            planner: None,
             not_examined: Vec::new(),
         };
         Self { snapshot }

@@ -17,6 +17,7 @@ pub mod measurement;
 pub mod name;
 pub mod outcome;
 pub mod performance;
+pub mod planner;
 pub mod quantity;
 pub mod random;
 pub mod rollout;

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::activity::Activity;
 use crate::catalog::Catalog;
+use crate::planner::PlannerInputs;
 
 /// Version of the snapshot file's format. A reader refuses other versions with a clear sentence.
-pub const SNAPSHOT_VERSION: u32 = 2;
+pub const SNAPSHOT_VERSION: u32 = 3;
 
 /// One database at one moment. Enough to repeat any decision offline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct Snapshot {
     pub catalog: Catalog,
     /// Counters.
     pub activity: Activity,
+    /// What the planner reads, when it was captured for a twin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planner: Option<PlannerInputs>,
     /// What could not be read, with the reason; everything else was.
     pub not_examined: Vec<NotExamined>,
 }

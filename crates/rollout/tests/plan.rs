@@ -50,6 +50,7 @@ fn snapshot() -> Snapshot {
         settings: BTreeMap::new(),
         catalog: Catalog { tables: vec![table(1, "orders"), table(2, "users")], ..Catalog::default() },
         activity: Activity::default(),
+        planner: None,
         not_examined: Vec::new(),
     }
 }

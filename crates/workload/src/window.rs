@@ -209,6 +209,7 @@ mod tests {
                 },
                 ..Activity::default()
             },
+            planner: None,
             not_examined: Vec::new(),
         }
     }
