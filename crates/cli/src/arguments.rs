@@ -139,6 +139,22 @@ pub struct CaptureArguments {
     /// The snapshot file to write (gzip-compressed JSON)
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// What is kept of the values in column statistics, which a twin plans by
+    #[arg(long, value_enum, default_value_t = StatisticsName::Exact, value_name = "LEVEL")]
+    pub statistics: StatisticsName,
+
+    /// For a twin, only these tables with their partitions and parents: `orders`, `app.orders`, `app.*`; may be given several times
+    #[arg(long, value_name = "TABLES", value_delimiter = ',')]
+    pub tables: Vec<String>,
+
+    /// For a twin, only tables that recorded statements use
+    #[arg(long, conflicts_with = "tables")]
+    pub used_tables: bool,
+
+    /// As a superuser, also plan statements that call functions from outside `pg_catalog`; see `pgtailor workload --help`
+    #[arg(long)]
+    pub trust_functions: bool,
 }
 
 /// `pgtailor check`
@@ -283,6 +299,17 @@ pub enum ColourChoice {
     Always,
     /// Never
     Never,
+}
+
+/// `capture --statistics`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StatisticsName {
+    /// As the server has them: plans in a twin are exact, and the file holds data
+    Exact,
+    /// With pseudonyms of the same type and order in place of values
+    Anonymized,
+    /// Without any value: sizes, widths and counts only
+    None,
 }
 
 /// `--log-format`

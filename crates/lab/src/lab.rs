@@ -96,6 +96,11 @@ impl Lab {
         self.home.folder()
     }
 
+    /// The folder of the server's data.
+    pub fn data_folder(&self) -> PathBuf {
+        self.home.data()
+    }
+
     /// The server's log.
     pub fn log_file(&self) -> PathBuf {
         self.home.log_file()
@@ -126,11 +131,17 @@ impl Lab {
 
     /// Stops the server as `shutdown` says, starts it again on the same data and waits until it accepts connections.
     pub fn restart(&mut self, shutdown: Shutdown) -> Result<(), LabError> {
+        self.restart_after(shutdown, || ())
+    }
+
+    /// The same with `meanwhile` between the two: for what may only be done to the files of a server that is not running.
+    pub fn restart_after(&mut self, shutdown: Shutdown, meanwhile: impl FnOnce()) -> Result<(), LabError> {
         let port = self.port();
         self.stop_server(match shutdown {
             Shutdown::Fast => Signal::INT,
             Shutdown::Immediate => Signal::QUIT,
         })?;
+        meanwhile();
         self.postmaster =
             Some(postmaster::start(&mut self.home, &self.server, &self.options, self.account.as_ref(), Some(port))?);
         Ok(())

@@ -85,10 +85,51 @@ pub struct SchemaObject {
     pub table: Option<Oid>,
     /// Other tables that it needs.
     pub needs: Vec<Oid>,
-    /// How it is made.
+    /// How it is made; of a table the beginning, up to its columns.
     pub sql: String,
+    /// Of a table: its columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnSql>,
+    /// Of a table: what comes behind its columns. Of an extension: its schema.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tail: String,
     /// Whether the server knows that all rows fulfil it (constraints).
     pub validated: bool,
+}
+
+/// A column as `CREATE TABLE` writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnSql {
+    /// Its name, unquoted.
+    pub name: String,
+    /// All of it, the name included.
+    pub sql: String,
+}
+
+impl SchemaObject {
+    /// An object that belongs to no table.
+    pub fn new(kind: SchemaObjectKind, name: impl Into<String>, sql: impl Into<String>) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+            table: None,
+            needs: Vec::new(),
+            sql: sql.into(),
+            columns: Vec::new(),
+            tail: String::new(),
+            validated: true,
+        }
+    }
+
+    /// The statement that makes it, without the columns in `left_out`.
+    pub fn statement(&self, left_out: &[&str]) -> String {
+        if self.kind != SchemaObjectKind::Table {
+            return self.sql.clone();
+        }
+        let kept = self.columns.iter().filter(|column| !left_out.contains(&column.name.as_str()));
+        let columns: Vec<&str> = kept.map(|column| column.sql.as_str()).collect();
+        format!("{} ({}){}", self.sql, columns.join(", "), self.tail)
+    }
 }
 
 /// Kinds of definitions, in the order in which they are made.

@@ -84,18 +84,23 @@ async fn judge_entries(session: &ReadOnlySession, entries: &[DeclaredIndex], sna
 }
 
 fn assemble(snapshot: Snapshot, judged: Vec<Judged>, options: &Options) -> Analysis {
-    let workload = match &snapshot.activity.statements {
-        Statements::Recorded { statements, .. } => {
-            pgtailor_sql::understand(statements, &snapshot.catalog, &search_path(&snapshot))
-        }
-        Statements::Unavailable { .. } => Workload::default(),
-    };
+    let workload = recorded_workload(&snapshot);
     let outcome = pgtailor_checks::run(&Subject { snapshot: &snapshot, workload: &workload });
     let requests = requests(&snapshot, &judged, &outcome, options.policy);
     let rules = Rules { allowed: options.allowed_classes() };
     let rollout = plan(&only(requests, options), &snapshot, &rules);
     let performance = table_performance(&snapshot);
     Analysis { snapshot, workload, performance, outcome, judged, rollout }
+}
+
+/// What `pg_stat_statements` recorded, understood; nothing where it is not there.
+pub(crate) fn recorded_workload(snapshot: &Snapshot) -> Workload {
+    match &snapshot.activity.statements {
+        Statements::Recorded { statements, .. } => {
+            pgtailor_sql::understand(statements, &snapshot.catalog, &search_path(snapshot))
+        }
+        Statements::Unavailable { .. } => Workload::default(),
+    }
 }
 
 /// Catalog entries first, then the remedies of findings.

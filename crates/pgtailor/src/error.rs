@@ -44,6 +44,15 @@ pub enum Error {
         /// What there is.
         known: String,
     },
+    /// A name under which no table is.
+    #[error("there is no table `{pattern}` in this database")]
+    NoTables {
+        /// What was asked for.
+        pattern: String,
+    },
+    /// No twin.
+    #[error(transparent)]
+    Twin(#[from] pgtailor_twin::TwinError),
     /// A source that a snapshot cannot stand in for.
     #[error("workload `{argument}` needs the database itself, and a snapshot is all there is")]
     NeedsDatabase {
@@ -129,6 +138,10 @@ impl Error {
             Self::Positions { .. } => Some("name another file, or remove it to read the logs from their beginning".to_owned()),
             Self::NeedsDatabase { .. } => Some("leave the snapshot out and name the database with -d".to_owned()),
             Self::Weights { .. } => Some("write it like {\"slow-report\": 40, \"login\": 100000}".to_owned()),
+            Self::NoTables { .. } => {
+                Some("name it like `orders`, `app.orders` or `app.*`; pgtailor check lists the tables".to_owned())
+            }
+            Self::Twin(error) => error.hint(),
             Self::CatalogMistakes { .. } => Some("correct the catalog; nothing was changed".to_owned()),
             _ => None,
         }

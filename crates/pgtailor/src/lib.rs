@@ -26,6 +26,7 @@ mod error;
 mod optimize;
 mod optimizer;
 pub mod startup;
+mod twin;
 mod undo;
 mod workload;
 
@@ -35,6 +36,9 @@ pub use doctor::{Role, examine_setup, least_privilege_script};
 pub use error::Error;
 pub use optimize::{Applied, Mode, OptimizeReport, Options, apply, optimize, settle};
 pub use optimizer::{CatalogMut, DeclareError, Optimizer};
+pub use twin::{
+    Deviation, OtherMajor, RaiseOptions, Raised, SelfTest, Twin, TwinCapture, TwinError, WantedTables, capture_for_twin,
+};
 pub use undo::{Undone, history, remove_ledger, undo, undo_preview};
 pub use workload::{Bound, Costs, ForeignCode, LogFormat, ObservedWorkload, WorkloadOptions, observe, observe_snapshot};
 

@@ -36,9 +36,10 @@ const FLOORS: &[(&str, u8)] = &[
     ("pgtailor-workload", 2),
     ("pgtailor-log", 2),
     ("pgtailor-postgres", 3),
-    ("pgtailor", 4),
-    ("pgtailor-cli", 5),
-    ("pgtailor-example-web", 5),
+    ("pgtailor-twin", 4),
+    ("pgtailor", 5),
+    ("pgtailor-cli", 6),
+    ("pgtailor-example-web", 6),
     ("pgtailor-testkit", 2),
     ("xtask", 1),
 ];

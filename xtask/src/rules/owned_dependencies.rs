@@ -18,7 +18,7 @@ const OWNED: &[(&[&str], &[&str], Tests)] = &[
     (&["maud"], &["pgtailor-report"], Tests::Bound),
     (
         &["tokio", "tokio-util"],
-        &["pgtailor-lab", "pgtailor-postgres", "pgtailor", "pgtailor-cli", "pgtailor-example-web"],
+        &["pgtailor-lab", "pgtailor-postgres", "pgtailor-twin", "pgtailor", "pgtailor-cli", "pgtailor-example-web"],
         Tests::Bound,
     ),
 ];

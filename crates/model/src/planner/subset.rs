@@ -57,14 +57,8 @@ mod tests {
     use super::*;
 
     fn object(kind: SchemaObjectKind, table: u32, needs: &[u32]) -> SchemaObject {
-        SchemaObject {
-            kind,
-            name: table.to_string(),
-            table: Some(Oid(table)),
-            needs: needs.iter().copied().map(Oid).collect(),
-            sql: String::new(),
-            validated: true,
-        }
+        let needs = needs.iter().copied().map(Oid).collect();
+        SchemaObject { table: Some(Oid(table)), needs, ..SchemaObject::new(kind, table.to_string(), "") }
     }
 
     #[test]

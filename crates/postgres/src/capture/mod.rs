@@ -2,8 +2,8 @@
 //!
 //! From raw catalogs, because the server's own conveniences (`pg_get_indexdef`, `information_schema`, `pg_total_relation_size`) are slow
 //! on many tables and wait for locks. What needs a table's lock goes through `guard`, which never waits long and says what it had to
-//! leave out. PostgreSQL's encodings are decoded here; no magic number leaves this module. It reads no rows of tables, no most common
-//! values and no histogram, and decides nothing. Start reading at [`capture`].
+//! leave out. PostgreSQL's encodings are decoded here; no magic number leaves this module. It decides nothing, and reads no value of any
+//! column, except where a capture for a twin is asked for (`planner`). Start reading at [`capture`].
 //!
 //! `pg_get_expr`, `format_type` and the like see the catalog as it is *now*, not as of the transaction's snapshot: an index whose table
 //! changes during the capture is left out with a reason rather than described wrongly.
@@ -15,6 +15,7 @@ pub mod file;
 mod guard;
 mod indexes;
 pub(crate) mod pieces;
+mod planner;
 mod query;
 mod server;
 mod statement_text;
@@ -35,21 +36,24 @@ use crate::error::Error;
 use crate::session::ReadOnlySession;
 
 pub use file::{SnapshotFileError, read_snapshot, write_snapshot};
+pub use planner::PlannerOptions;
 pub use statement_text::MARKER;
 
 /// How to capture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaptureOptions {
     /// How many statements to keep, those with the longest total time.
     pub statements: usize,
     /// The longest that one statement of the capture may take. There are some thirty, and one for each further 500 tables.
     pub statement_timeout: Duration,
+    /// Whether to read what a twin needs, and how much of it.
+    pub planner: Option<PlannerOptions>,
 }
 
-/// 5,000 statements, which is all that `pg_stat_statements` keeps by default, and 30 seconds.
+/// 5,000 statements, which is all that `pg_stat_statements` keeps by default, and 30 seconds; nothing for a twin.
 impl Default for CaptureOptions {
     fn default() -> Self {
-        Self { statements: 5_000, statement_timeout: Duration::from_secs(30) }
+        Self { statements: 5_000, statement_timeout: Duration::from_secs(30), planner: None }
     }
 }
 
@@ -92,6 +96,10 @@ pub async fn capture(session: &mut ReadOnlySession, options: &CaptureOptions) ->
     let statements =
         statements::read_statements(&mut transaction, &server, &capabilities, &settings, options.statements, &mut not_examined)
             .await?;
+    let planner = match &options.planner {
+        Some(options) => Some(planner::read(&mut transaction, &server, &capabilities, &catalog, &dictionary, options).await?),
+        None => None,
+    };
     transaction.rollback().await.map_err(|source| Error::query("end the capture", source))?;
 
     not_examined.sort();
@@ -103,6 +111,7 @@ pub async fn capture(session: &mut ReadOnlySession, options: &CaptureOptions) ->
         settings,
         catalog,
         activity: Activity { since, active_time, tables: table_counters, indexes: index_counters, statements },
+        planner,
         not_examined,
     })
 }

@@ -1,0 +1,166 @@
+//! How faithful a twin is: plans of the source's own statements, node by node.
+
+use std::fmt::Write as _;
+
+use pgtailor_model::binding::{Binding, BindingOrigin, Literal};
+use pgtailor_model::planner::{PlanNode, SourcePlan};
+use pgtailor_postgres::planning::{PlanOptions, Prepared, Question, Refusal, plans};
+use serde_json::Value;
+
+use crate::error::TwinError;
+use crate::raise::Twin;
+
+/// What comparing plans brought.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SelfTest {
+    /// Plans of the source that were asked for.
+    pub asked: usize,
+    /// Those that are the same at every node.
+    pub identical: usize,
+    /// The others, largest deviation first.
+    pub deviations: Vec<Deviation>,
+}
+
+/// A plan that is not the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deviation {
+    /// The statement's fingerprint.
+    pub fingerprint: String,
+    /// Its text.
+    pub text: String,
+    /// What is not the same, as a clause.
+    pub what: String,
+    /// Total planner cost on the source.
+    pub source_cost: f64,
+    /// The same in the twin; `None` when it was not planned there.
+    pub twin_cost: Option<f64>,
+}
+
+impl Deviation {
+    /// How far the costs are apart: the larger divided by the smaller, infinite for a statement that was not planned.
+    pub fn factor(&self) -> f64 {
+        let Some(cost) = self.twin_cost else { return f64::INFINITY };
+        let (low, high) = if cost < self.source_cost { (cost, self.source_cost) } else { (self.source_cost, cost) };
+        if low > 0.0 {
+            high / low
+        } else if high > 0.0 {
+            f64::INFINITY
+        } else {
+            1.0
+        }
+    }
+}
+
+impl SelfTest {
+    /// The share of plans that are the same, 0 to 1; 1 when none was asked for.
+    pub fn share(&self) -> f64 {
+        let count = |count: usize| pgtailor_model::unit::count_as_f64(u64::try_from(count).unwrap_or(u64::MAX));
+        if self.asked == 0 { 1.0 } else { count(self.identical) / count(self.asked) }
+    }
+}
+
+impl Twin {
+    /// Plans the source's statements again and compares every node.
+    pub async fn self_test(&self) -> Result<SelfTest, TwinError> {
+        self.compare(&self.inputs.plans).await
+    }
+
+    /// The same with other plans of the source.
+    pub async fn compare(&self, source: &[SourcePlan]) -> Result<SelfTest, TwinError> {
+        let mut session = self.session().await?;
+        let prepared: Vec<(Prepared, Option<Binding>)> = source.iter().map(asked).collect();
+        let questions: Vec<Question<'_>> =
+            prepared.iter().map(|(statement, binding)| Question { statement, binding: binding.as_ref() }).collect();
+        let answers = plans(&mut session, &questions, &self.inputs.search_path, PlanOptions::default()).await?;
+        let mut test = SelfTest { asked: source.len(), ..SelfTest::default() };
+        for (source, answer) in source.iter().zip(answers) {
+            match deviation(source, answer) {
+                None => test.identical += 1,
+                Some(deviation) => test.deviations.push(deviation),
+            }
+        }
+        test.deviations.sort_by(|one, other| other.factor().total_cmp(&one.factor()));
+        Ok(test)
+    }
+}
+
+/// A stored statement as the planning module takes it.
+fn asked(plan: &SourcePlan) -> (Prepared, Option<Binding>) {
+    let statement = Prepared { text: plan.text.clone(), types: plan.types.clone() };
+    let binding = plan.values.as_ref().map(|values| Binding {
+        values: values.iter().map(|value| value.as_ref().map(Literal::new)).collect(),
+        weight: plan.weight,
+        origin: BindingOrigin::Observed,
+    });
+    (statement, binding)
+}
+
+fn deviation(source: &SourcePlan, answer: Result<Value, Refusal>) -> Option<Deviation> {
+    let source_cost = source.nodes.first().map_or(0.0, |top| top.total_cost);
+    let deviation = |what: String, twin_cost| {
+        let (fingerprint, text) = (source.fingerprint.clone(), source.text.clone());
+        Some(Deviation { fingerprint, text, what, source_cost, twin_cost })
+    };
+    let twin = match answer {
+        Ok(plan) => nodes(&plan),
+        Err(refusal) => return deviation(format!("it is not planned in the twin: {}", refusal.reason), None),
+    };
+    let twin_cost = twin.first().map(|top| top.total_cost);
+    if source.nodes.len() != twin.len() {
+        return deviation("its plan has another shape".to_owned(), twin_cost);
+    }
+    // The deepest node that differs is where it begins: costs add up above it.
+    let pairs = source.nodes.iter().zip(&twin);
+    let first = pairs.filter(|(source, twin)| source != twin).max_by_key(|(source, _)| source.depth);
+    let (there, here) = first?;
+    let what = if there.what == here.what {
+        format!(
+            "{}: cost {}, {} rows of {} bytes there, cost {}, {} rows of {} bytes here",
+            there.what, there.total_cost, there.rows, there.width, here.total_cost, here.rows, here.width
+        )
+    } else {
+        format!("{} there, {} here", there.what, here.what)
+    };
+    deviation(what, twin_cost)
+}
+
+/// The nodes of a plan in JSON, from the top, each before those below it. They hold no value.
+pub fn nodes(plan: &Value) -> Vec<PlanNode> {
+    let mut found = Vec::new();
+    add(&plan[0]["Plan"], 0, &mut found);
+    found
+}
+
+fn add(node: &Value, depth: u16, found: &mut Vec<PlanNode>) {
+    if node.is_null() {
+        return;
+    }
+    let text = |name: &str| node[name].as_str();
+    let mut what = text("Node Type").unwrap_or_default().to_owned();
+    for name in ["Join Type", "Strategy", "Partial Mode", "Operation", "Scan Direction", "Parent Relationship"] {
+        if let Some(value) = text(name).filter(|value| *value != "Forward" && *value != "Plain" && *value != "Simple") {
+            let _ = write!(what, " {}", value.to_lowercase());
+        }
+    }
+    if let Some(index) = text("Index Name") {
+        let _ = write!(what, " using {index}");
+    }
+    if let Some(relation) = text("Relation Name") {
+        let _ = write!(what, " on {relation}");
+    }
+    if let Some(workers) = node["Workers Planned"].as_u64() {
+        let _ = write!(what, " with {workers} workers");
+    }
+    let number = |name: &str| node[name].as_f64().unwrap_or_default();
+    found.push(PlanNode {
+        depth,
+        what,
+        startup_cost: number("Startup Cost"),
+        total_cost: number("Total Cost"),
+        rows: number("Plan Rows"),
+        width: node["Plan Width"].as_i64().unwrap_or_default(),
+    });
+    for below in node["Plans"].as_array().into_iter().flatten() {
+        add(below, depth.saturating_add(1), found);
+    }
+}
