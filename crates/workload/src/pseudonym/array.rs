@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// Dimensions that an array can have (`MAXDIM`, `array.h`).
+const DIMENSIONS: usize = 6;
+
 /// An array as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ArrayText {
@@ -35,7 +38,7 @@ impl ArrayText {
             return None;
         }
         let mut reader = Reader { rest };
-        let items = reader.items()?;
+        let items = reader.items(DIMENSIONS)?;
         reader.rest.trim().is_empty().then(|| Self { bounds: bounds.to_owned(), items })
     }
 
@@ -109,7 +112,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn items(&mut self) -> Option<Vec<Item>> {
+    fn items(&mut self, dimensions: usize) -> Option<Vec<Item>> {
+        let inner = dimensions.checked_sub(1)?;
         self.expect('{')?;
         let mut items = Vec::new();
         self.skip_space();
@@ -118,7 +122,7 @@ impl Reader<'_> {
         }
         loop {
             self.skip_space();
-            items.push(if self.rest.starts_with('{') { Item::Inner(self.items()?) } else { self.element()? });
+            items.push(if self.rest.starts_with('{') { Item::Inner(self.items(inner)?) } else { self.element()? });
             self.skip_space();
             if self.expect('}').is_some() {
                 return Some(items);
@@ -215,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_is_no_array_is_refused() {
-        for text in ["", "a", "{", "{a", "{a}}", "{,}", "{\"a}", "x{a}", "{a,}"] {
+        for text in ["", "a", "{", "{a", "{a}}", "{,}", "{{{{{{{1}}}}}}}", "{\"a}", "x{a}", "{a,}"] {
             assert_eq!(ArrayText::read(text), None, "{text}");
         }
     }

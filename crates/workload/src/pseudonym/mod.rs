@@ -18,7 +18,7 @@
 //! # What it is worth
 //!
 //! These are pseudonyms and no encryption: order, lengths, frequencies, common beginnings and about the distances stay, since plans
-//! depend on them. Who knows some of the true values can narrow down others. Small whole numbers, days of the last two months, enum
+//! depend on them; so do the first digits of UUIDs and addresses, as far as the values fill them. Who knows some of the true values can narrow down others. Small whole numbers, days of the last two months, enum
 //! labels, lengths of ranges and what the schema names stay as they are.
 
 mod array;

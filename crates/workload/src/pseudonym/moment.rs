@@ -207,6 +207,9 @@ impl Calendar {
 
 /// Times of one day, which rise, moved within the day or within their hour: whole seconds when all are.
 fn time_images(times: &[i128], named: &[i128], hourly: bool, secret: u64) -> Vec<i128> {
+    if times == [0] {
+        return vec![0];
+    }
     let unit = if times.iter().chain(named).all(|time| time % SECOND == 0) { SECOND } else { 1 };
     let hours = (0..=24).filter(|hour| hourly || hour % 24 == 0).map(|hour| hour * HOUR);
     let fixed: BTreeSet<i128> = named.iter().copied().chain(hours).map(|time| time / unit).collect();

@@ -169,6 +169,9 @@ impl Numbers {
 /// Fractions of one whole number, which rise, moved on the grid of the longest of them: no fraction gets more decimals than some
 /// neighbour has.
 fn fraction_images(fractions: &[i128], named: &[i128], secret: u64) -> Vec<i128> {
+    if fractions == [0] {
+        return vec![0];
+    }
     let digits = fractions.iter().chain(named).map(|fraction| Number::digits(*fraction)).max().unwrap_or(0);
     let unit = 10_i128.pow(30 - digits);
     let fixed: BTreeSet<i128> = named.iter().map(|fraction| fraction / unit).chain([0, ONE / unit]).collect();

@@ -123,6 +123,7 @@ fn place(tokens: &[Token], at: usize, open: &[usize]) -> Place {
         Some(Token::Operator(operator)) => match operator.as_str() {
             "~~" | "!~~" | "~~*" | "!~~*" | "~" | "!~" | "~*" | "!~*" | "^@" => return Place::Pattern,
             "->" | "->>" | "#>" | "#>>" | "?" | "?|" | "?&" | "@@" | "@?" | "||" => return Place::Argument,
+            "+" | "-" if is_sign(tokens.get(..before.saturating_sub(1)).and_then(<[Token]>::last)) => (),
             "+" | "-" | "*" | "/" | "%" => return Place::Quantity,
             _ => (),
         },
@@ -137,6 +138,15 @@ fn place(tokens: &[Token], at: usize, open: &[usize]) -> Place {
         Some(name) if COUNTING.contains(&name) => Place::Quantity,
         Some(_) => Place::Argument,
         None => Place::Value,
+    }
+}
+
+/// Whether `+` or `-` behind such a token belongs to one number and adds nothing to another.
+fn is_sign(before: Option<&Token>) -> bool {
+    match before {
+        None | Some(Token::Operator(_) | Token::Sign('(' | '[' | ',')) => true,
+        Some(Token::Word(word)) => NO_FUNCTIONS.contains(&word.as_str()),
+        Some(_) => false,
     }
 }
 
@@ -180,7 +190,7 @@ fn tokens(text: &str) -> Vec<Token> {
             }
             c if c.is_ascii_digit() => (Some(Token::Constant), run(rest, |c| c.is_alphanumeric() || matches!(c, '_' | '.'))),
             c if is_operator(c) => {
-                // A sign at the end belongs to what follows: `=-5`.
+                // `=-` is two operators to the server; here it is none that says anything, and what follows is a value.
                 let length = run(rest, is_operator);
                 (Some(Token::Operator(rest[..length].to_owned())), length)
             }
@@ -226,6 +236,11 @@ mod tests {
             "SELECT * FROM t WHERE (a, b) > ($1, $2) AND d > ($3::timestamp with time zone - $4::interval)",
             &[Value, Value, Value, Quantity],
         );
+    }
+
+    #[test]
+    fn a_sign_is_no_calculation() {
+        check("SELECT * FROM t WHERE a = - $1 AND b BETWEEN -$2 AND (- $3) AND c < d - $4", &[Value, Value, Value, Quantity]);
     }
 
     #[test]

@@ -155,7 +155,9 @@ impl Writer<'_> {
             say(format!("there are no pseudonyms for some of its values ({element_type}); their {} left out", name_of(*kind)));
         }
         if kept > 0 {
-            say(format!("the schema names {kept} of its values, which stay as they are"));
+            say(format!(
+                "the schema names {kept} of its values, which stay as they are; ranges of its texts are estimated wrongly"
+            ));
         }
         if unsorted {
             say("how the server sorts its texts is not known; ranges of them are estimated roughly".to_owned());
