@@ -12,8 +12,8 @@
 //! | computes `now()` | moments close to the present stay close to it |
 //! | asks for the mask of a network (`network_selfuncs.c`) | masks and common bits stay |
 //!
-//! By [`family`]: [`number`] and [`moment`] bend the line on which values lie ([`bend`]); [`text`] and [`digits`] respell words
-//! ([`spelling`]). What has no map (documents, shapes, composite types, types of extensions, `interval`) is left out, and said.
+//! By `family`: `number` and `moment` bend the line on which values lie (`bend`); `text` and `digits` respell words
+//! (`spelling`). What has no map (documents, shapes, composite types, types of extensions, `interval`) is left out, and said.
 //!
 //! # What it is worth
 //!
