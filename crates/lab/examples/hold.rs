@@ -1,26 +1,50 @@
 //! Starts a lab, prints its URL, folder and server process, a line each, and keeps it until standard input ends.
 //!
-//! `hold socket` listens on a unix socket. `hold sweep` only removes what killed owners left, and prints the folders removed.
+//! `hold socket` listens on a unix socket. `hold leave LABEL` prints the same and ends, with the lab left running. `hold list` prints
+//! the left labs: URL, folder, server process, port, version and label, separated by blanks, a line each. `hold stop FOLDER` stops the
+//! left lab in that folder. `hold sweep` only removes what killed owners left, and prints the folders removed.
 
 use std::error::Error;
 use std::io::{Read as _, Write as _, stdin, stdout};
+use std::path::Path;
 
-use pgtailor_lab::{Lab, LabOptions, Listen, sweep};
+use pgtailor_lab::{Lab, LabOptions, Listen, left_labs, sweep};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let word = std::env::args().nth(1).unwrap_or_default();
-    if word == "sweep" {
-        for folder in sweep()? {
-            writeln!(stdout(), "{}", folder.display())?;
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["sweep"] => {
+            for folder in sweep()? {
+                writeln!(stdout(), "{}", folder.display())?;
+            }
         }
-        return Ok(());
+        ["list"] => {
+            for lab in left_labs()? {
+                let (url, folder, pid) = (lab.url("postgres"), lab.folder().display(), lab.postmaster_pid());
+                writeln!(stdout(), "{url} {folder} {pid} {} {} {}", lab.port(), lab.version(), lab.label())?;
+            }
+        }
+        ["stop", folder] => {
+            let left = left_labs()?.into_iter().find(|lab| lab.folder() == Path::new(folder));
+            left.ok_or("no left lab there")?.stop()?;
+        }
+        ["leave", label] => {
+            let lab = start(Listen::Loopback)?;
+            let left = lab.leave_running(label)?;
+            writeln!(stdout(), "{}\n{}\n{}", left.url("postgres"), left.folder().display(), left.postmaster_pid())?;
+        }
+        words => {
+            let lab = start(if words == ["socket"] { Listen::Socket } else { Listen::Loopback })?;
+            let server = lab.postmaster_pid().unwrap_or_default();
+            writeln!(stdout(), "{}\n{}\n{server}", lab.url("postgres"), lab.folder().display())?;
+            stdout().flush()?;
+            stdin().read_to_end(&mut Vec::new())?;
+            lab.stop()?;
+        }
     }
-    let listen = if word == "socket" { Listen::Socket } else { Listen::Loopback };
-    let lab = Lab::start(&LabOptions { listen, ..LabOptions::new() })?;
-    let server = lab.postmaster_pid().unwrap_or_default();
-    writeln!(stdout(), "{}\n{}\n{server}", lab.url("postgres"), lab.folder().display())?;
-    stdout().flush()?;
-    stdin().read_to_end(&mut Vec::new())?;
-    lab.stop()?;
     Ok(())
+}
+
+fn start(listen: Listen) -> Result<Lab, Box<dyn Error>> {
+    Ok(Lab::start(&LabOptions { listen, ..LabOptions::new() })?)
 }

@@ -44,20 +44,21 @@ const PACKAGED: &[(&str, &str, &str)] = &[
     ("/home/linuxbrew/.linuxbrew/opt", "postgresql", "bin"), // Homebrew on Linux
 ];
 
-/// The servers installed here, newest release first, pre-releases last; each once, whatever links lead to it.
+/// The servers installed here, the preferred one first; each once, whatever links lead to it.
 ///
-/// Looks in the folders of `PATH` and where Debian, Red Hat and Homebrew put them. What does not run or does not say its version is
-/// left out.
+/// First those in the folders of `PATH`, in its order, as a shell would choose: whoever puts a server there means it, whatever else is
+/// installed. Then those where Debian, Red Hat and Homebrew put them, newest release first, pre-releases last. What does not run or
+/// does not say its version is left out.
 pub fn find_servers() -> Vec<Server> {
-    let on_path = env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
-    servers_in(on_path, PACKAGED)
+    let on_path: Vec<PathBuf> = env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
+    servers_in(&on_path, PACKAGED)
 }
 
 /// The server that `wanted` means.
 pub(crate) fn choose_server(wanted: &Binaries) -> Result<Server, LabError> {
     match wanted {
         Binaries::Folder(folder) => server_in(folder),
-        Binaries::Newest => find_servers().into_iter().next().ok_or_else(no_server),
+        Binaries::Preferred => find_servers().into_iter().next().ok_or_else(no_server),
         Binaries::Major(major) => {
             let found = find_servers();
             if found.is_empty() {
@@ -80,19 +81,28 @@ fn no_server() -> LabError {
     LabError::NoServer { searched: format!("PATH, {}", places.join(", ")) }
 }
 
-fn servers_in(mut folders: Vec<PathBuf>, packaged: &[(&str, &str, &str)]) -> Vec<Server> {
+fn servers_in(on_path: &[PathBuf], packaged: &[(&str, &str, &str)]) -> Vec<Server> {
+    let mut servers: Vec<Server> = Vec::new();
+    // A link to `postgres` in PATH leads to its installation, where `initdb` and the libraries are.
+    for folder in on_path.iter().filter_map(|folder| real_folder(folder)) {
+        if servers.iter().all(|server| server.folder != folder) {
+            servers.extend(server_in(&folder));
+        }
+    }
+    let mut folders: Vec<PathBuf> = Vec::new();
     for (parent, prefix, bin) in packaged {
         let entries = fs::read_dir(parent).into_iter().flatten().flatten();
         let versions = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
         folders.extend(versions.map(|entry| entry.path().join(bin)));
     }
-    // A link to `postgres` in PATH leads to its installation, where `initdb` and the libraries are.
     let real: BTreeSet<PathBuf> = folders.iter().filter_map(|folder| real_folder(folder)).collect();
-    let mut servers: Vec<Server> = real.iter().filter_map(|folder| server_in(folder).ok()).collect();
-    servers.sort_by_key(|server| {
+    let others = real.iter().filter(|folder| servers.iter().all(|server| server.folder != **folder));
+    let mut others: Vec<Server> = others.filter_map(|folder| server_in(folder).ok()).collect();
+    others.sort_by_key(|server| {
         let version = &server.version;
         Reverse((is_release(version), version.major, version.minor))
     });
+    servers.extend(others);
     servers
 }
 
@@ -153,5 +163,38 @@ mod tests {
         check("postgres (PostgreSQL) 9.6.24", Some((9, 6, true)));
         check("command not found", None);
         check("postgres (PostgreSQL) unknown", None);
+    }
+
+    /// A folder with programs that only say their version.
+    fn install(folder: &Path, version: &str) -> PathBuf {
+        fs::create_dir_all(folder).expect("our own folder");
+        for program in ["postgres", "initdb"] {
+            let script = format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n");
+            // By another process: a file that is open for writing, even in a child of ours that is just starting, cannot be executed.
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", r#"printf %s "$2" >"$1" && chmod 755 "$1""#, "sh"]).arg(folder.join(program)).arg(script);
+            assert!(shell.status().expect("a shell").success());
+        }
+        folder.to_owned()
+    }
+
+    #[test]
+    fn what_path_names_is_preferred_and_the_newest_release_comes_next() {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let root = fs::canonicalize(temporary.path()).expect("it is there");
+        let old = install(&root.join("old/bin"), "13.23");
+        for version in ["15.18", "17.10", "19beta1"] {
+            install(&root.join(format!("packages/{version}/bin")), version);
+        }
+        let links = root.join("links");
+        fs::create_dir(&links).expect("our own folder");
+        std::os::unix::fs::symlink(root.join("packages/15.18/bin/postgres"), links.join("postgres")).expect("a link");
+        let packages = root.join("packages").display().to_string();
+        let found = |on_path: &[PathBuf]| -> Vec<String> {
+            servers_in(on_path, &[(&packages, "", "bin")]).into_iter().map(|server| server.version.text).collect()
+        };
+        assert_eq!(found(&[]), ["17.10", "15.18", "19beta1"]);
+        assert_eq!(found(&[root.join("empty"), old.clone()]), ["13.23", "17.10", "15.18", "19beta1"]);
+        assert_eq!(found(&[links.clone(), old.clone(), links]), ["15.18", "13.23", "17.10", "19beta1"]);
     }
 }

@@ -29,6 +29,9 @@ const CONFIGURATION: &str = "lab.conf";
 /// Settings that say where the server is; a caller's would make the lab's URL a lie.
 const CHOSEN: [&str; 5] = ["port", "listen_addresses", "unix_socket_directories", "data_directory", "hba_file"];
 
+/// What `initdb` is told beside the locale, the folder and the password.
+const INITDB: [&str; 4] = ["--no-sync", "--encoding=UTF8", "--auth-local=trust", "--auth-host=scram-sha-256"];
+
 /// Tried in turn: the first sorts and classifies as UTF-8 by code point, everywhere alike, but old systems and macOS lack it.
 const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
 
@@ -41,6 +44,17 @@ pub(crate) fn make(home: &mut Home, server: &Server, account: Option<&Account>) 
     initialize(home, server, account, &password)?;
     template::keep(home, server, account, &password);
     Ok(password)
+}
+
+/// What `initdb` is told, locale, folder and password aside: a cluster that was made with other words is another kind of cluster.
+pub(crate) fn initdb_arguments(server: &Server) -> Vec<&'static str> {
+    let mut arguments = INITDB.to_vec();
+    // Off in every lab, as they are by default before 18: whoever patches a page (a twin does, to give an index the height that it has
+    // elsewhere) would else have to know each version's checksum, and no page of a lab is old enough to rot.
+    if server.version.major >= 18 {
+        arguments.push("--no-data-checksums");
+    }
+    arguments
 }
 
 /// Writes the lab's settings: its own, then the caller's, so that the caller's win.
@@ -96,14 +110,7 @@ fn initialize(home: &mut Home, server: &Server, account: Option<&Account>, passw
     let mut printed = String::new();
     for locale in LOCALES {
         let mut command = command_for(&program, home, account)?;
-        command.args([
-            "--no-sync",
-            "--encoding=UTF8",
-            "--auth-local=trust",
-            "--auth-host=scram-sha-256",
-            "--username",
-            SUPERUSER,
-        ]);
+        command.args(initdb_arguments(server)).args(["--username", SUPERUSER]);
         command.arg(format!("--locale={locale}")).arg("--pgdata").arg(home.data()).arg("--pwfile").arg(&password_file);
         let output = command.stdin(Stdio::null()).output().map_err(|source| could_not_run(&program, account, source))?;
         if output.status.success() {

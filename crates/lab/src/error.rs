@@ -108,6 +108,14 @@ pub enum LabError {
         /// The end of its log.
         log: String,
     },
+    /// The server ended before it could be left running.
+    #[error("the server in {} has ended, so it cannot be left running; the last lines of its log:\n{log}", folder.display())]
+    NotLeft {
+        /// The data folder.
+        folder: PathBuf,
+        /// The end of its log.
+        log: String,
+    },
     /// The server was not ready in time.
     #[error("the server in {} was not ready after {seconds} s; the last lines of its log:\n{log}", folder.display())]
     NotReady {

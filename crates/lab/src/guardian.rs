@@ -14,8 +14,8 @@ use crate::error::LabError;
 
 const SHELL: &str = "/bin/sh";
 
-/// Reads lines from the owner: the number of the server's process, `none` when it has been stopped, `released` when nothing is left
-/// to do. `$1` is the lab's folder.
+/// Reads lines from the owner: the number of the server's process, `none` when it has been stopped, `released` when there is nothing
+/// to do any more. `$1` is the lab's folder.
 ///
 /// The group gets SIGTERM for `initdb`, and for a server that is not known yet (smart shutdown, and no client is left to wait for); the
 /// known server gets SIGQUIT (immediate shutdown), since no data of a lab is worth a checkpoint, and SIGKILL after ten seconds. A
@@ -56,7 +56,7 @@ until rm -rf "$1" 2>/dev/null && [ ! -e "$1" ]; do
 done
 "#;
 
-/// The guardian of one lab. Dropping it lets it do its work: it must be dropped after the server and the folder are gone, or never.
+/// The guardian of one lab. Dropping it lets it do its work: it must be released when the server and the folder are gone or are to stay.
 #[derive(Debug)]
 pub(crate) struct Guardian {
     child: Child,
@@ -99,7 +99,7 @@ impl Guardian {
         self.pipe.as_mut().map_or(Ok(()), |pipe| pipe.write_all(line.as_bytes()))
     }
 
-    /// Ends it, because the server and the folder are gone.
+    /// Ends it, because the server and the folder are gone, or are to stay.
     pub(crate) fn release(mut self) {
         let _ = self.write("released\n");
     }

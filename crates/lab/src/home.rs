@@ -1,7 +1,8 @@
 //! The folder of a lab: made, owned, guarded, removed.
 //!
 //! Its name is `pgtailor-lab-<owner's process>-<random>`. In it: `owner` (the owner's process number and start time, locked while the
-//! owner lives), `data` (the cluster), `server.log`, and the socket if there is one.
+//! owner lives), `data` (the cluster), `server.log`, the socket if there is one, and `left` when it is to outlive its owner. The folder
+//! itself is locked while its server lives.
 
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File};
@@ -31,8 +32,10 @@ pub(crate) struct Home {
     folder: PathBuf,
     /// Holds the lock that tells a sweep that the owner lives.
     _owner: File,
-    /// `None` only while it is replaced or dropped.
+    /// `None` only while it is replaced, dropped or left.
     guardian: Option<Guardian>,
+    /// Whether dropping leaves everything as it is.
+    is_left: bool,
 }
 
 impl Home {
@@ -40,7 +43,7 @@ impl Home {
     pub(crate) fn make(account: Option<&Account>) -> Result<Self, LabError> {
         let folder = make_folder(&temporary_folder()?)?;
         match claim(&folder, account).and_then(|owner| Ok((owner, Guardian::start(&folder)?))) {
-            Ok((owner, guardian)) => Ok(Self { folder, _owner: owner, guardian: Some(guardian) }),
+            Ok((owner, guardian)) => Ok(Self { folder, _owner: owner, guardian: Some(guardian), is_left: false }),
             Err(error) => {
                 let _ = remove_folder(&folder);
                 Err(error)
@@ -79,6 +82,14 @@ impl Home {
         }
     }
 
+    /// Ends the guardian and leaves folder and server as they are.
+    pub(crate) fn leave(&mut self) {
+        if let Some(guardian) = self.guardian.take() {
+            guardian.release();
+        }
+        self.is_left = true;
+    }
+
     /// Removes the folder, so that dropping has nothing left to do.
     pub(crate) fn remove(&mut self) -> Result<(), LabError> {
         remove_folder(&self.folder).map_err(|source| folder_error("remove", &self.folder, source))
@@ -87,6 +98,9 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
+        if self.is_left {
+            return;
+        }
         let removed = remove_folder(&self.folder);
         if let Some(guardian) = self.guardian.take()
             && removed.is_ok()

@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fmt, io};
+use std::{fmt, fs, io};
 
 use rustix::process::Signal;
 
 use crate::account::{Account, account_for_server};
+use crate::address::Address;
 use crate::binaries::{Server, ServerVersion, choose_server};
 use crate::cluster::{self, SOCKET_PORT, SUPERUSER};
 use crate::error::LabError;
 use crate::home::Home;
+use crate::left::{self, About, LeftLab};
 use crate::options::{LabOptions, Listen};
 use crate::postmaster::{self, Postmaster};
 use crate::process::cpu_time_of_family;
@@ -19,7 +21,7 @@ use crate::sweep::sweep;
 /// A private PostgreSQL server that is gone when its owner is.
 ///
 /// Dropping it stops the server at once (immediate shutdown: nothing in it is kept) and removes its folder. The same happens when the
-/// owning process ends in any other way.
+/// owning process ends in any other way, unless it was [left running](Lab::leave_running).
 pub struct Lab {
     // Before `home`, so that the server is gone when the folder is removed.
     postmaster: Option<Postmaster>,
@@ -60,20 +62,12 @@ impl Lab {
 
     /// A connection URL for `database`, with the password; `postgres` always exists.
     pub fn url(&self, database: &str) -> String {
-        let (user, password, database) = (self.user(), self.password(), percent_encoded(database));
-        let port = self.port();
-        match self.options.listen {
-            Listen::Loopback => format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}"),
-            Listen::Socket => format!("postgres:///{database}?host={}&port={port}&user={user}", percent_encoded(&self.host())),
-        }
+        self.address().url(database)
     }
 
     /// What to connect to: `127.0.0.1`, or the folder of the socket.
     pub fn host(&self) -> String {
-        match self.options.listen {
-            Listen::Loopback => "127.0.0.1".to_owned(),
-            Listen::Socket => self.home.folder().display().to_string(),
-        }
+        self.address().host()
     }
 
     /// The port, on loopback or in the socket's name. A restart keeps it unless somebody takes it meanwhile.
@@ -96,7 +90,7 @@ impl Lab {
         self.home.folder()
     }
 
-    /// The folder of the server's data.
+    /// The server's data folder, for those who look at its files or patch them.
     pub fn data_folder(&self) -> PathBuf {
         self.home.data()
     }
@@ -153,6 +147,35 @@ impl Lab {
         self.home.remove()
     }
 
+    /// Leaves the server running when this program ends, for a person to look into; `label` says what it is for.
+    ///
+    /// It goes on until it is stopped ([`LeftLab::stop`]), killed, or the machine is: then the next start or sweep removes its folder.
+    /// The end of the terminal or a Ctrl-C in it does not reach it. A system that ends all processes of a user who logs out
+    /// (`KillUserProcesses` of systemd-logind) ends this one, too. On an error nothing is left.
+    pub fn leave_running(mut self, label: &str) -> Result<LeftLab, LabError> {
+        let about = About {
+            version: self.server.version.text.clone(),
+            listen: self.options.listen,
+            password: self.password.clone(),
+            label: label.to_owned(),
+        };
+        // Looked at before anything is let go: a server that has ended meanwhile is an error, and then dropping cleans up.
+        left::write(self.home.folder(), &about, self.account.as_ref())?;
+        let Some(left) = LeftLab::read(self.home.folder())? else {
+            let log = fs::read_to_string(self.home.log_file()).unwrap_or_default();
+            return Err(LabError::NotLeft { folder: self.home.data(), log: cluster::last_lines(&log) });
+        };
+        if let Some(postmaster) = self.postmaster.take() {
+            postmaster.leave();
+        }
+        self.home.leave();
+        Ok(left)
+    }
+
+    fn address(&self) -> Address<'_> {
+        Address { folder: self.home.folder(), listen: self.options.listen, port: self.port(), password: &self.password }
+    }
+
     fn stop_server(&mut self, signal: Signal) -> Result<(), LabError> {
         if let Some(postmaster) = &mut self.postmaster {
             postmaster.stop(signal)?;
@@ -187,23 +210,9 @@ fn check_socket_path(folder: &Path) -> Result<(), LabError> {
     if length > limit { Err(LabError::SocketPathTooLong { path, length, limit }) } else { Ok(()) }
 }
 
-fn percent_encoded(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_safe_in_a_url() {
-        assert_eq!(percent_encoded("we ird/ü"), "we%20ird%2F%C3%BC");
-        assert_eq!(percent_encoded("plain-name_1"), "plain-name_1");
-    }
 
     #[test]
     fn a_socket_path_that_the_system_would_cut_is_refused() {

@@ -19,11 +19,11 @@ pub struct LabOptions {
 /// Which server programs to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Binaries {
-    /// The newest release found; see [`crate::find_servers`].
-    Newest,
+    /// The one that `PATH` names, else the newest release found: the first of [`crate::find_servers`].
+    Preferred,
     /// Those in this folder.
     Folder(PathBuf),
-    /// The newest found of this major version.
+    /// The first of [`crate::find_servers`] of this major version.
     Major(u32),
 }
 
@@ -46,9 +46,9 @@ pub enum Durability {
 }
 
 impl LabOptions {
-    /// The newest server, on loopback, not durable, with the server's default settings.
+    /// The preferred server, on loopback, not durable, with the server's default settings.
     pub fn new() -> Self {
-        Self { binaries: Binaries::Newest, listen: Listen::Loopback, settings: Vec::new(), durability: Durability::Off }
+        Self { binaries: Binaries::Preferred, listen: Listen::Loopback, settings: Vec::new(), durability: Durability::Off }
     }
 
     /// The same with one more setting.

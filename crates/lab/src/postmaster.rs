@@ -17,6 +17,7 @@ use crate::error::LabError;
 use crate::home::{Home, folder_error};
 use crate::options::{LabOptions, Listen};
 use crate::process::send;
+use crate::serving::LockFile;
 
 /// How long a server may take to accept connections: generous, since a machine under load is no reason to fail.
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -34,6 +35,8 @@ pub(crate) struct Postmaster {
     port: u16,
     /// The lab's folder, for errors.
     folder: PathBuf,
+    /// Whether it is to live on.
+    is_left: bool,
 }
 
 /// Starts the server of `home` and waits until it accepts connections. On loopback `preferred` is tried first, then free ports.
@@ -53,7 +56,7 @@ pub(crate) fn start(
         configure(home, options, port, account)?;
         let before = fs::metadata(home.log_file()).map_or(0, |log| log.len());
         let child = spawn(home, server, account)?;
-        let mut postmaster = Postmaster { child, port, folder: home.folder().to_owned() };
+        let mut postmaster = Postmaster { child, port, folder: home.folder().to_owned(), is_left: false };
         home.tell_guardian(Some(postmaster.pid()));
         let Err(error) = wait_until_ready(&mut postmaster.child, home) else { return Ok(postmaster) };
         postmaster.stop(Signal::QUIT)?;
@@ -91,13 +94,35 @@ impl Postmaster {
         }
         Err(failed(io::ErrorKind::TimedOut.into()))
     }
+
+    /// Lets it live on.
+    pub(crate) fn leave(mut self) {
+        self.is_left = true;
+    }
 }
 
 impl Drop for Postmaster {
     fn drop(&mut self) {
-        // There is nobody to tell; the guardian and the next sweep try again.
-        let _ = self.stop(Signal::QUIT);
+        if !self.is_left {
+            // There is nobody to tell; the guardian and the next sweep try again.
+            let _ = self.stop(Signal::QUIT);
+        }
     }
+}
+
+/// The server's standard input, which it never reads, is the lab's folder, locked (shared, since sessions of a killed server may hold
+/// theirs a moment longer than its successor can wait).
+///
+/// The kernel frees the lock when the last process of the server has ended, and the lock is seen from other containers, too, where
+/// process numbers mean something else: so a sweep knows that a server lives which it cannot see. And systemd-tmpfiles leaves a locked
+/// folder alone, however old its files get (tmpfiles.d(5)).
+fn lock_of_server(folder: &Path) -> Result<Stdio, LabError> {
+    let open = || -> io::Result<File> {
+        let file = File::open(folder)?;
+        file.lock_shared()?;
+        Ok(file)
+    };
+    open().map(Stdio::from).map_err(|source| folder_error("lock", folder, source))
 }
 
 fn spawn(home: &mut Home, server: &Server, account: Option<&Account>) -> Result<Child, LabError> {
@@ -109,16 +134,16 @@ fn spawn(home: &mut Home, server: &Server, account: Option<&Account>) -> Result<
     let (out, err) = open().map_err(|source| folder_error("open", &log_file, source))?;
     let program = server.folder.join("postgres");
     let mut command = command_for(&program, home, account)?;
-    command.arg("-D").arg(home.data()).stdin(Stdio::null()).stdout(out).stderr(err);
+    command.arg("-D").arg(home.data()).stdin(lock_of_server(home.folder())?).stdout(out).stderr(err);
     command.spawn().map_err(|source| could_not_run(&program, account, source))
 }
 
 /// Waits for the word that the server writes into its lock file once it accepts connections, as `pg_ctl` does (`wait_for_postmaster`).
 fn wait_until_ready(child: &mut Child, home: &Home) -> Result<(), LabError> {
     let deadline = Instant::now() + READY_WITHIN;
-    let lock_file = home.data().join("postmaster.pid");
+    let data = home.data();
     loop {
-        if is_ready(&lock_file, child.id()) {
+        if LockFile::read(&data).is_some_and(|lock_file| lock_file.pid == child.id() && lock_file.is_ready) {
             return Ok(());
         }
         let log = || last_lines(&fs::read_to_string(home.log_file()).unwrap_or_default());
@@ -130,14 +155,6 @@ fn wait_until_ready(child: &mut Child, home: &Home) -> Result<(), LabError> {
         }
         thread::sleep(LOOK_EVERY);
     }
-}
-
-/// The lock file's first line is the process, its eighth the state (`LOCK_FILE_LINE_PM_STATUS` in `miscadmin.h`).
-fn is_ready(lock_file: &Path, pid: u32) -> bool {
-    let Ok(text) = fs::read_to_string(lock_file) else { return false };
-    let mut lines = text.lines();
-    lines.next().and_then(|line| line.trim().parse().ok()) == Some(pid)
-        && lines.nth(6).is_some_and(|state| state.trim() == "ready")
 }
 
 fn wait_for_end(child: &mut Child, within: Duration) -> io::Result<bool> {
@@ -174,7 +191,7 @@ mod tests {
     fn a_port_that_somebody_took_meanwhile_is_given_up_for_another() {
         let options = LabOptions::new();
         let account = account_for_server().expect("somebody may run it");
-        let server = choose_server(&Binaries::Newest).expect("a PostgreSQL server is installed");
+        let server = choose_server(&Binaries::Preferred).expect("a PostgreSQL server is installed");
         let mut home = Home::make(account.as_ref()).expect("a folder");
         cluster::make(&mut home, &server, account.as_ref()).expect("a cluster");
         let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a port");

@@ -2,7 +2,8 @@
 //!
 //! One for each user, version and installation, in the temporary folder, enterable by that user alone. A template is a convenience:
 //! whatever is wrong with it, `initdb` does the work and replaces it. Systems that clean their temporary folder take single old
-//! files away, so that a template carries its number of files and bytes, and a copy that differs is not used.
+//! files away, so that a template carries its number of files and bytes, and a copy that differs is not used; nor is one that another
+//! release of ours made with other arguments.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,10 +12,10 @@ use std::process::Stdio;
 
 use crate::account::{Account, our_uid};
 use crate::binaries::Server;
-use crate::cluster::command_for;
+use crate::cluster::{command_for, initdb_arguments};
 use crate::home::{DATA, Home, give_to, remove_folder, temporary_folder};
 
-/// The file that says what the template is: number of files, bytes, and the superuser's password.
+/// The file that says what the template is, a line each: arguments of `initdb`, number of files and bytes, superuser's password.
 const MANIFEST: &str = "manifest";
 
 /// Copies the template into the data folder of `home`, and returns the superuser's password; `None` when there is no good one.
@@ -26,14 +27,16 @@ pub(crate) fn copy_into(home: &mut Home, server: &Server, account: Option<&Accou
         return None;
     }
     let manifest = fs::read_to_string(template.join(MANIFEST)).ok()?;
-    let (extent, password) = manifest.trim_end().rsplit_once(' ')?;
+    let mut lines = manifest.lines();
+    let is_current = lines.next() == Some(&initdb_arguments(server).join(" "));
+    let (extent, password) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     let data = home.data();
-    let is_whole = copy(home, &template.join(DATA), &data, account) && extent_of(&data).as_deref() == Some(extent);
-    if !is_whole {
+    let is_good = is_current && copy(home, &template.join(DATA), &data, account) && extent_of(&data).as_deref() == Some(extent);
+    if !is_good {
         let _ = remove_folder(&data);
         let _ = remove_folder(&template);
     }
-    is_whole.then(|| password.to_owned())
+    is_good.then(|| password.to_owned())
 }
 
 /// Keeps a copy of the fresh cluster of `home` for the next lab. Nothing happens when that fails.
@@ -51,7 +54,8 @@ fn try_to_keep(home: &mut Home, server: &Server, account: Option<&Account>, pass
     let data = unfinished.join(DATA);
     if copy(home, &home.data(), &data, account) {
         let manifest = unfinished.join(MANIFEST);
-        fs::write(&manifest, format!("{} {password}\n", extent_of(&data)?)).ok()?;
+        let arguments = initdb_arguments(server).join(" ");
+        fs::write(&manifest, format!("{arguments}\n{}\n{password}\n", extent_of(&data)?)).ok()?;
         give_to(account, &manifest).ok()?;
         // Fails when another lab was first: then its template stays.
         let _ = fs::rename(&unfinished, place);

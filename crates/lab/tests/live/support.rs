@@ -5,21 +5,32 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use pgtailor_lab::Lab;
+use pgtailor_lab::{Lab, find_servers};
 use tempfile::TempDir;
 
-/// The answer of `lab` to `sql`, by the `psql` beside its server.
+/// The answer of `lab` to `sql`.
 pub fn ask(lab: &Lab, sql: &str) -> String {
-    let output = Command::new(lab.binaries().join("psql"))
-        .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, &lab.url("postgres")])
-        .output()
-        .expect("psql runs");
+    ask_at(&lab.url("postgres"), sql)
+}
+
+/// The answer to `sql` of the server at `url`.
+pub fn ask_at(url: &str, sql: &str) -> String {
+    let output = psql(url, sql);
     assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// What `psql` says to `sql`: the one beside the preferred server, or where that has none, the one in `PATH`.
+pub fn psql(url: &str, sql: &str) -> Output {
+    let server = find_servers().into_iter().next().expect("a PostgreSQL server is installed");
+    let beside = server.folder.join("psql");
+    let program = if beside.exists() { beside } else { PathBuf::from("psql") };
+    let mut command = Command::new(program);
+    command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, url]).output().expect("psql is installed")
 }
 
 /// Whether a process is there and not a zombie.
@@ -76,19 +87,12 @@ impl Owner {
 
     /// The guardian's process number.
     pub fn guardian(&self) -> u32 {
-        let wanted = self.folder.display().to_string();
-        let is_guardian = |pid: &u32| {
-            let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            line.contains("pgtailor-lab-guardian") && line.contains(&wanted)
-        };
-        all_processes().find(is_guardian).expect("a guardian")
+        guardian_of(&self.folder).expect("a guardian")
     }
 
     /// Runs a sweep in the same temporary folder, and returns the folders that it removed.
     pub fn sweep(&self) -> Vec<PathBuf> {
-        let output = hold(self.temporary.path()).arg("sweep").output().expect("the example is built");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect()
+        sweep_in(self.temporary.path())
     }
 
     /// Whether neither the server nor the folder is left.
@@ -97,12 +101,32 @@ impl Owner {
     }
 }
 
+/// The process number of the guardian of the lab in `folder`, if one is there.
+pub fn guardian_of(folder: &Path) -> Option<u32> {
+    let wanted = folder.display().to_string();
+    let is_guardian = |pid: &u32| {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.contains("pgtailor-lab-guardian") && line.contains(&wanted)
+    };
+    all_processes().find(is_guardian)
+}
+
 /// Starts an owner without waiting for its lab.
 pub fn owner_in(temporary: &Path) -> Child {
-    // The server's user must be able to enter it when the tests run as root.
-    fs::set_permissions(temporary, fs::Permissions::from_mode(0o755)).expect("our own folder");
     let mut command = hold(temporary);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).spawn().expect("the example is built")
+}
+
+/// What the example `hold` prints, line by line, when it has ended well.
+pub fn run_hold(temporary: &Path, words: &[&str]) -> Vec<String> {
+    let output = hold(temporary).args(words).output().expect("the example is built");
+    assert!(output.status.success(), "hold {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+/// Runs a sweep in `temporary`, and returns the folders that it removed.
+pub fn sweep_in(temporary: &Path) -> Vec<PathBuf> {
+    run_hold(temporary, &["sweep"]).into_iter().map(PathBuf::from).collect()
 }
 
 /// The folders of labs in `temporary`.
@@ -136,7 +160,9 @@ pub fn kill(signal: &str, target: &str) {
 }
 
 /// Examples are built beside the tests' own folder; `cargo test` builds them, `cargo test --test live` alone does not.
-fn hold(temporary: &Path) -> Command {
+pub fn hold(temporary: &Path) -> Command {
+    // The server's user must be able to enter it when the tests run as root.
+    fs::set_permissions(temporary, fs::Permissions::from_mode(0o755)).expect("our own folder");
     let test = std::env::current_exe().expect("this program");
     let folder = test.parent().and_then(Path::parent).expect("target/debug/deps");
     let mut command = Command::new(folder.join("examples/hold"));

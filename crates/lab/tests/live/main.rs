@@ -1,5 +1,6 @@
 //! A lab on a real server: it answers, it is alone, and it leaves nothing, however its owner ends.
 
+mod left;
 mod support;
 
 use std::error::Error as _;
@@ -9,7 +10,7 @@ use std::time::Instant;
 use std::{fs, io};
 
 use pgtailor_lab::{Binaries, Durability, Lab, LabError, LabOptions, Listen, Shutdown, find_servers, sweep};
-use support::{Owner, ask, kill, runs, wait_until};
+use support::{Owner, ask, kill, psql, runs, wait_until};
 
 fn start(options: &LabOptions) -> Lab {
     Lab::start(options).unwrap_or_else(|error| panic!("{error}: {:?}", error.source()))
@@ -39,8 +40,7 @@ fn a_lab_answers_on_loopback_and_leaves_nothing_when_dropped() {
 fn a_loopback_lab_asks_for_its_password() {
     let lab = start(&LabOptions::new());
     let wrong = lab.url("postgres").replace(lab.password(), "wrong");
-    let mut command = std::process::Command::new(lab.binaries().join("psql"));
-    let output = command.args(["-XAtqc", "SELECT 1", &wrong]).output().expect("psql runs");
+    let output = psql(&wrong, "SELECT 1");
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("password authentication failed"));
     assert!(!format!("{lab:?}").contains(lab.password()));
@@ -203,13 +203,20 @@ fn wrong_folders_versions_and_settings_are_told_apart() {
 }
 
 #[test]
-fn the_newest_server_is_first_and_its_folder_can_be_named() {
+fn the_preferred_server_is_first_and_can_be_named_by_folder_or_version() {
     let servers = find_servers();
-    assert!(servers.is_sorted_by_key(|server| std::cmp::Reverse((server.version.major, server.version.minor))));
-    let newest = servers.first().expect("a PostgreSQL server is installed");
-    let lab = start(&LabOptions { binaries: Binaries::Folder(newest.folder.clone()), ..LabOptions::new() });
-    assert_eq!(lab.version(), &newest.version);
-    drop(lab);
-    let lab = start(&LabOptions { binaries: Binaries::Major(newest.version.major), ..LabOptions::new() });
-    assert_eq!(lab.version().major, newest.version.major);
+    let preferred = servers.first().expect("a PostgreSQL server is installed");
+    let named = [Binaries::Preferred, Binaries::Folder(preferred.folder.clone()), Binaries::Major(preferred.version.major)];
+    for binaries in named {
+        let lab = start(&LabOptions { binaries, ..LabOptions::new() });
+        assert_eq!((lab.version(), lab.binaries()), (&preferred.version, preferred.folder.as_path()));
+    }
+}
+
+#[test]
+fn pages_of_a_lab_have_no_checksum_whatever_the_version() {
+    let lab = start(&LabOptions::new());
+    assert_eq!(ask(&lab, "SHOW data_checksums"), "off");
+    // So a file can be patched in place: the folder is the one that the server itself names.
+    assert_eq!(ask(&lab, "SHOW data_directory"), lab.data_folder().display().to_string());
 }
