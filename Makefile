@@ -1,11 +1,12 @@
 # The commands of this project. Each does its own set-up: see scripts/setup.sh.
 .POSIX:
 .SILENT:
-.PHONY: help setup demo test lint bench fmt clean
+.PHONY: help setup demo test matrix lint bench fmt clean
 
 help:
 	echo 'make demo    starts a private PostgreSQL, optimizes the example workload and shows the gain'
 	echo 'make test    runs every test'
+	echo 'make matrix  runs the tests that depend on the version of the server on 13 to 18'
 	echo 'make lint    format, clippy, licences and duplicate dependencies, documentation'
 	echo 'make bench   prints the figures that the README quotes'
 	echo 'make fmt     formats the code'
@@ -20,6 +21,10 @@ demo: setup
 
 test: setup
 	cargo test --workspace --locked
+
+# Other versions than the machine's own; fetches their servers with npm, once. MAJORS='13 17' runs only those.
+matrix: setup
+	scripts/matrix.sh $(MAJORS)
 
 # The `advisories` check of cargo-deny is left out: it needs a database from the network, so it would fail for reasons that are not
 # in the change. `cargo deny check advisories` runs it by hand.

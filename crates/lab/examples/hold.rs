@@ -2,13 +2,14 @@
 //!
 //! `hold socket` listens on a unix socket. `hold leave LABEL` prints the same and ends, with the lab left running. `hold list` prints
 //! the left labs: URL, folder, server process, port, version and label, separated by blanks, a line each. `hold stop FOLDER` stops the
-//! left lab in that folder. `hold sweep` only removes what killed owners left, and prints the folders removed.
+//! left lab in that folder. `hold servers` prints version and folder of the servers found, the preferred one first. `hold sweep` only
+//! removes what killed owners left, and prints the folders removed.
 
 use std::error::Error;
 use std::io::{Read as _, Write as _, stdin, stdout};
 use std::path::Path;
 
-use pgtailor_lab::{Lab, LabOptions, Listen, left_labs, sweep};
+use pgtailor_lab::{Lab, LabOptions, Listen, find_servers, left_labs, sweep};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -27,6 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["stop", folder] => {
             let left = left_labs()?.into_iter().find(|lab| lab.folder() == Path::new(folder));
             left.ok_or("no left lab there")?.stop()?;
+        }
+        ["servers"] => {
+            for server in find_servers() {
+                writeln!(stdout(), "{} {}", server.version, server.folder.display())?;
+            }
         }
         ["leave", label] => {
             let lab = start(Listen::Loopback)?;
