@@ -1,13 +1,13 @@
 //! Labs that were left running: they outlive their program, are found again, and end when they are stopped or killed, not before.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::support::{ask_at, guardian_of, hold, kill, labs_in, processes_in, psql, run_hold, runs, sweep_in, wait_until};
-use pgtailor_lab::{Lab, LabError, LabOptions, LeftLab, Listen, left_labs, sweep};
+use pgtailor_lab::{Lab, LabError, LabOptions, LeftLab, Listen, find_servers, left_labs, sweep};
 use tempfile::TempDir;
 
 /// A lab left by a program that has ended, in a temporary folder of its own; what a failed test would leave is killed.
@@ -120,6 +120,26 @@ fn a_left_lab_whose_server_is_hidden_is_known_by_its_lock() {
     fs::write(&lock_file, text).expect("our own folder");
     assert_eq!(left.list().len(), 1);
     left.stop();
+}
+
+#[test]
+fn a_left_lab_that_a_person_restarts_is_known_by_its_process() {
+    let mut left = Left::leave("restarted");
+    let owner = fs::metadata(&left.folder).expect("it is there");
+    let pg_ctl = find_servers().first().expect("a PostgreSQL server is installed").folder.join("pg_ctl");
+    // The new server has not inherited the lock on the folder.
+    let mut restart = Command::new(pg_ctl);
+    restart.arg("restart").arg("-D").arg(left.folder.join("data")).arg("-l").arg(left.folder.join("restarted.log"));
+    let output = restart.uid(owner.uid()).gid(owner.gid()).current_dir("/").output().expect("pg_ctl is beside the server");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (before, listed) = (left.server, left.list());
+    let [line] = listed.as_slice() else { panic!("one lab, not {listed:?}") };
+    left.server = line.split(' ').nth(2).and_then(|pid| pid.parse().ok()).expect("a number");
+    assert_ne!(left.server, before);
+    assert!(left.sweep().is_empty());
+    assert_eq!(ask_at(&left.url, "SELECT 1"), "1");
+    left.stop();
+    assert!(!runs(left.server) && !left.folder.exists());
 }
 
 #[test]
