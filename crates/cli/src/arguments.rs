@@ -89,7 +89,7 @@ pub struct DemoArguments {
     #[arg(long, default_value = "pgtailor-demo.html", value_name = "FILE")]
     pub report: PathBuf,
 
-    /// Folder with the server's programs (initdb, postgres); else the newest that is found
+    /// Folder with the server's programs (initdb, postgres); else the one in PATH, else the newest
     #[arg(long, value_name = "FOLDER")]
     pub server: Option<PathBuf>,
 }

@@ -24,4 +24,5 @@ pub mod rollout;
 pub mod shape;
 pub mod snapshot;
 pub mod unit;
+pub mod what_if;
 pub mod workload;

@@ -172,7 +172,7 @@ fn start(major: u32, options: &RaiseOptions, inexact: &mut Vec<Inexact>) -> Resu
     let no_server = |found: String| TwinError::NoServer { wanted: major, found };
     let lab = match Lab::start(&lab_options) {
         Err(LabError::NoSuchMajor { .. }) if options.other_major == OtherMajor::Allow => {
-            lab_options.binaries = Binaries::Newest;
+            lab_options.binaries = Binaries::Preferred;
             Lab::start(&lab_options)?
         }
         Err(LabError::NoSuchMajor { found, .. }) => return Err(no_server(format!("there are only {found}"))),

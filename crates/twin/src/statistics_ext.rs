@@ -247,7 +247,7 @@ fn put(data: &mut [u8], at: usize, value: u32) -> Option<()> {
     Some(())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut digits, byte| {
         let _ = write!(digits, "{byte:02x}");
         digits

@@ -70,7 +70,7 @@ pub async fn capture_for_twin(database: &Database, options: &TwinCapture) -> Res
         inputs.plans = plans;
         inputs.inexact.extend(note);
         if options.level == StatisticsLevel::Anonymized {
-            let _secret = RandomState::new().hash_one("pseudonyms");
+            inputs = pgtailor_workload::anonymize(inputs, RandomState::new().hash_one("pseudonyms"));
         }
         snapshot.planner = Some(inputs);
     }

@@ -11,12 +11,14 @@
 //! switch the recording off for itself (superusers). Plan many statements on a twin, not on production.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use pgtailor_model::binding::Binding;
+use pgtailor_model::name::{quote_identifier, quote_literal};
 use pgtailor_sql::plannable::{parameters, reading_form, why_not_plannable, with_casts};
 use serde_json::Value;
 use tokio_postgres::types::{FromSql, ToSql, Type};
@@ -82,9 +84,23 @@ pub async fn plans(
     search_path: &[String],
     options: PlanOptions,
 ) -> Result<Vec<Result<Value, Refusal>>, Error> {
+    plans_under(session, questions, search_path, &BTreeMap::new(), options).await
+}
+
+/// The same under other `settings`, as `SET` takes them.
+pub async fn plans_under(
+    session: &mut ReadOnlySession,
+    questions: &[Question<'_>],
+    search_path: &[String],
+    settings: &BTreeMap<String, String>,
+    options: PlanOptions,
+) -> Result<Vec<Result<Value, Refusal>>, Error> {
     let client = &session.client;
     let trust = Trust::read(client, options.foreign_code).await?;
-    let begin = begin(client, search_path, options.limits).await?;
+    let mut begin = begin(client, search_path, options.limits).await?;
+    for (name, value) in settings {
+        let _ = write!(begin, "; SET /* pgtailor */ LOCAL {} TO {}", quote_identifier(name), quote_literal(value));
+    }
     let mut answers: Vec<Result<Value, Refusal>> = {
         // What has as many values as parameters is asked for below.
         let unfit = Refusal::ours("its binding has not as many values as it has parameters");

@@ -24,7 +24,7 @@ mod values;
 
 pub use bind::{BindOptions, BindReport, bind};
 pub use examples::{Examples, add_examples};
-pub use explain::{PlanOptions, Question, plan_costs, plans};
+pub use explain::{PlanOptions, Question, plan_costs, plans, plans_under};
 pub use refusal::Refusal;
 pub use trust::ForeignCode;
 pub use types::Prepared;
