@@ -1,40 +1,49 @@
 //! Pages of a BRIN index right after `CREATE INDEX`.
 
-use pgtailor_model::catalog::Table;
-use pgtailor_model::index::{IndexDefinition, KeyPart};
-use pgtailor_model::snapshot::Server;
-use pgtailor_model::unit::count_as_f64;
+use pgtailor_model::unit::{Pages, count_as_f64, f64_as_count};
 
-use super::layout::{Values, entry_bytes};
+use super::PredictedIndex;
+use super::inputs::{IndexInputs, KeyInputs};
+use super::layout::{LINE_POINTER, PAGE_HEADER, Values, entry_bytes};
 
 /// `BRIN_DEFAULT_PAGES_PER_RANGE` in `brin.h`.
-const PAGES_PER_RANGE: f64 = 128.0;
-/// `SizeOfPageHeaderData` and the special space (`BrinSpecialSpace`), both aligned, in bytes.
-const PAGE_OVERHEAD: f64 = 24.0 + 8.0;
+const PAGES_PER_RANGE: u32 = 128;
+/// `MAXALIGN(sizeof(BrinSpecialSpace))`, in bytes.
+const SPECIAL: f64 = 8.0;
 /// `sizeof(ItemPointerData)`, the entry of the range map (`REVMAP_PAGE_MAXITEMS` in `brin_page.h`), in bytes.
 const MAP_ENTRY: f64 = 6.0;
-/// `sizeof(ItemIdData)`, in bytes.
-const LINE_POINTER: f64 = 4.0;
+/// `MINMAX_MULTI_DEFAULT_VALUES_PER_PAGE` in `brin_minmax_multi.c`: values that a summary keeps.
+const VALUES_OF_MULTI: u32 = 32;
+/// `BLOOM_DEFAULT_NDISTINCT_PER_RANGE` (a tenth of the rows) times the bits for one value at `BLOOM_DEFAULT_FALSE_POSITIVE_RATE`
+/// (0.01: 9.6 bits), in bytes a row (`brin_bloom.c`).
+const BLOOM_BYTES: f64 = 0.1 * 9.6 / 8.0;
 
-/// Pages of the index, the metapage included; `None` unless every key is a column with statistics and the default class of its type.
-///
-/// Takes that class to keep a minimum and a maximum, as for all types that a B-tree sorts. (`inet` and ranges keep one value.)
-pub(super) fn pages(definition: &IndexDefinition, table: &Table, server: &Server) -> Option<f64> {
-    let page = f64::from(server.block_size);
-    let mut bounds: Vec<Values> = Vec::new();
-    for key in &definition.keys {
-        let KeyPart::Column(name) = &key.part else { return None };
-        if key.operator_class.is_some() {
-            return None;
-        }
-        let column = table.column(name)?;
-        let values = Values::of(column, column.statistics.as_ref()?);
-        bounds.extend([values, values]);
-    }
-    let table_pages = table.size.map_or_else(|| count_as_f64(table.pages.0), |size| size.as_f64() / page);
-    let ranges = (table_pages / PAGES_PER_RANGE).ceil();
+/// Pages with the metapage and the range map.
+pub(super) fn predicted(inputs: &IndexInputs) -> PredictedIndex {
+    let page = inputs.block_size.as_f64();
+    let pages_per_range = f64::from(inputs.storage.pages_per_range.unwrap_or(PAGES_PER_RANGE).max(1));
+    let ranges = (count_as_f64(inputs.table_pages.0) / pages_per_range).ceil();
+    let rows_in_range = inputs.table_rows.as_f64() / ranges.max(1.0);
+    let summary: Vec<Values> = inputs.keys.iter().flat_map(|key| summary(key, rows_in_range)).collect();
     // `brin_form_tuple` in `brin_tuple.c`: five bytes and two bits a column, aligned: as much as an index entry's header.
-    let on_page = ((page - PAGE_OVERHEAD) / (entry_bytes(&bounds, false) + LINE_POINTER)).floor().max(1.0);
-    let in_map_page = ((page - PAGE_OVERHEAD) / MAP_ENTRY).floor();
-    Some(1.0 + (ranges / in_map_page).ceil().max(1.0) + (ranges / on_page).ceil())
+    let usable = page - PAGE_HEADER - SPECIAL;
+    let on_page = (usable / (entry_bytes(&summary, false) + LINE_POINTER)).floor().max(1.0);
+    let map_pages = (ranges / (usable / MAP_ENTRY).floor()).ceil().max(1.0);
+    let pages = 1.0 + map_pages + (ranges / on_page).ceil();
+    PredictedIndex { range_map: Some(Pages(f64_as_count(map_pages))), ..PredictedIndex::of_pages(pages) }
+}
+
+/// What an operator class keeps of a range: smallest and largest value, or what holds all values, or a filter.
+fn summary(key: &KeyInputs, rows_in_range: f64) -> Vec<Values> {
+    let class = key.operator_class.as_str();
+    if class.ends_with("bloom_ops") {
+        vec![Values::variable((rows_in_range * BLOOM_BYTES).max(64.0), 4)]
+    } else if class.ends_with("minmax_multi_ops") {
+        vec![Values::variable(f64::from(VALUES_OF_MULTI) * key.values.width() + 24.0, 4)]
+    } else if class.ends_with("inclusion_ops") {
+        // The union and two flags (`brin_inclusion.c`).
+        vec![key.values, Values::fixed(1, 1), Values::fixed(1, 1)]
+    } else {
+        vec![key.values; 2]
+    }
 }

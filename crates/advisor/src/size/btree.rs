@@ -1,224 +1,185 @@
-//! Pages of a B-tree right after `CREATE INDEX`.
+//! Pages and height of a B-tree right after `CREATE INDEX`.
 //!
 //! The build (`nbtsort.c`) fills pages left to right in key order and merges equal entries into posting lists (`nbtdedup.c`), so its
 //! outcome follows from the number and width of entries and from how many are equal.
 
-use pgtailor_model::catalog::{Column, ColumnStatistics, Table};
-use pgtailor_model::index::{IndexDefinition, KeyPart};
-use pgtailor_model::snapshot::Server;
+use std::collections::BTreeMap;
 
-use super::layout::{Values, can_be_merged, entry_bytes};
-use super::rows::{NullTest, estimated_rows, null_test};
+use pgtailor_model::unit::f64_as_count;
 
-/// `SizeOfPageHeaderData` in `bufpage.h`, in bytes.
-const PAGE_HEADER: f64 = 24.0;
+use super::PredictedIndex;
+use super::groups::{Stratum, prefix_groups, share_alone, strata};
+use super::inputs::IndexInputs;
+use super::layout::{LINE_POINTER, PAGE_HEADER, Values, aligned_down, entry_bytes, free_share};
+
 /// `MAXALIGN(sizeof(BTPageOpaqueData))` in `nbtree.h`, in bytes.
 const SPECIAL: f64 = 16.0;
-/// `sizeof(ItemIdData)` in `itemid.h`, in bytes; one for each entry of a page, and one for its high key.
-const LINE_POINTER: f64 = 4.0;
-/// Share of a leaf page that the build leaves free: 100 - `BTREE_DEFAULT_FILLFACTOR` in `nbtree.h`.
-const LEAF_FREE: f64 = 0.10;
-/// Share of an inner page that the build leaves free: 100 - `BTREE_NONLEAF_FILLFACTOR` in `nbtree.h`.
-const INNER_FREE: f64 = 0.30;
+/// `BTREE_DEFAULT_FILLFACTOR` in `nbtree.h`, in percent.
+const LEAF_FILLFACTOR: u32 = 90;
+/// `BTREE_NONLEAF_FILLFACTOR` in `nbtree.h`, in percent.
+const INNER_FILLFACTOR: u32 = 70;
 /// `sizeof(ItemPointerData)`: one for each row of a posting list, in bytes.
 const ROW_POINTER: f64 = 6.0;
+/// `MAXALIGN(sizeof(ItemPointerData))`: what tells two equal keys apart in an inner page (`_bt_truncate` in `nbtutils.c`), in bytes.
+const TIE_BREAKER: f64 = 8.0;
 /// `MAXIMUM_ALIGNOF` on every 64-bit platform, in bytes.
 const ALIGNMENT: f64 = 8.0;
+/// Half of the padding to eight bytes.
+const HALF_PADDING: f64 = 3.5;
 /// Longest posting list of a build, as a share of a page: `_bt_load` in `nbtsort.c` limits it to a tenth, so that lists fill a page to its
 /// fill factor. (Later insertions merge up to a sixth, half of `BTMaxItemSize`: `_bt_dedup_pass` in `nbtdedup.c`.)
 const LONGEST_POSTING_LIST: f64 = 0.10;
 /// First server version that merges equal entries.
 const MERGES_SINCE: u32 = 130_000;
-/// Columns with some nulls whose combinations are told apart; 2^8 is enough of them.
-const MOST_NULLABLE: usize = 8;
 
-/// Pages of the index, the metapage included; `None` when a key is an expression, statistics are missing or the predicate's
-/// selectivity is not known.
-pub(super) fn pages(definition: &IndexDefinition, table: &Table, server: &Server) -> Option<f64> {
-    let keys: Option<Vec<&str>> = definition
-        .keys
-        .iter()
-        .map(|key| match &key.part {
-            KeyPart::Column(name) => Some(name.as_str()),
-            KeyPart::Expression(_) => None,
-        })
-        .collect();
-    let keys = keys?;
-    let included = definition.include.iter().map(String::as_str);
-    let mut rows = estimated_rows(table, server)?;
-    let rows_then = table.estimated_rows?.as_f64();
-    let part = |name| Part::of(table.column(name)?, rows_then, rows);
-    let mut parts = keys.iter().copied().chain(included).map(part).collect::<Option<Vec<_>>>()?;
-    if let Some(predicate) = &definition.predicate {
-        rows *= restrict(predicate, table, &mut parts)?;
+/// Pages with the metapage, and inner levels above the leaves.
+pub(super) fn predicted(inputs: &IndexInputs) -> PredictedIndex {
+    // `_bt_allequalimage` in `nbtutils.c`, and `_bt_load` in `nbtsort.c`: a unique index does not even merge its nulls.
+    let merges = inputs.server_version >= MERGES_SINCE
+        && !inputs.unique
+        && inputs.storage.deduplicate_items
+        && inputs.included.is_empty()
+        && inputs.keys.iter().all(|key| key.equal_is_bitwise);
+    let page = inputs.block_size.as_f64();
+    let mut items = Items::default();
+    for stratum in strata(inputs).iter().filter(|stratum| stratum.rows > 0.0) {
+        items.add(stratum, entry(inputs, &stratum.nulls), merges, page);
     }
-    // A nondeterministic collation forbids merging, too, but it is rare and not in the catalog's columns.
-    let merges = server.version >= MERGES_SINCE
-        && !definition.unique
-        && definition.include.is_empty()
-        && parts.iter().all(|part| can_be_merged(part.column));
-    let page = f64::from(server.block_size);
-    let leaves = leaf_pages(&classes(&parts, rows), merges, page);
-    let key_values: Vec<Values> = parts[..keys.len()].iter().map(|part| part.values).collect();
-    Some(1.0 + leaves + inner_pages(leaves, entry_bytes(&key_values, false), page))
-}
-
-/// One column of the index.
-struct Part<'a> {
-    column: &'a Column,
-    values: Values,
-    nulls: f64,
-    distinct: f64,
-}
-
-/// Rows whose entries have nulls in the same places.
-struct Class {
-    rows: f64,
-    entry: f64,
-    /// Combinations of values that there could be, the columns taken as independent.
-    possible: f64,
-    /// Distinct values of the column that has most: no fewer combinations than that occur.
-    most_distinct: f64,
-}
-
-impl<'a> Part<'a> {
-    /// `rows_then` is the table's row count that the statistics belong to, `rows` the one now.
-    fn of(column: &'a Column, rows_then: f64, rows: f64) -> Option<Self> {
-        let statistics: &ColumnStatistics = column.statistics.as_ref()?;
-        let nulls = if column.not_null { 0.0 } else { statistics.null_fraction.clamp(0.0, 1.0) };
-        let distinct = statistics.distinct.max(1.0);
-        // More than a tenth of the rows: `ANALYZE` takes the number to grow with the table (`compute_scalar_stats` in `analyze.c`).
-        let grows = distinct > 0.1 * rows_then && rows_then > 0.0;
-        let distinct = if grows { distinct * rows / rows_then } else { distinct };
-        Some(Self { column, values: Values::of(column, statistics), nulls, distinct })
+    if items.count() < 0.5 {
+        return PredictedIndex::of_pages(1.0);
     }
+    let free = free_share(inputs.storage.fillfactor, LEAF_FILLFACTOR);
+    let leaves = items.pages(room(page, free), page - PAGE_HEADER - SPECIAL).ceil().max(1.0);
+    let (inner, levels) = inner_pages(leaves, pivot_bytes(inputs, items.count()), page);
+    PredictedIndex { levels, ..PredictedIndex::of_pages(1.0 + leaves + inner) }
 }
 
-/// The fraction of rows that the predicate keeps; what it says of an indexed column is known of that column's nulls.
-fn restrict(predicate: &str, table: &Table, parts: &mut [Part<'_>]) -> Option<f64> {
-    let (column, test) = null_test(predicate, table)?;
-    let nulls = column.statistics.as_ref()?.null_fraction.clamp(0.0, 1.0);
-    for part in parts.iter_mut().filter(|part| part.column.number == column.number) {
-        part.nulls = if test == NullTest::IsNull { 1.0 } else { 0.0 };
-    }
-    Some(if test == NullTest::IsNull { nulls } else { 1.0 - nulls })
+/// Bytes of an entry whose parts are null where `nulls` says so.
+fn entry(inputs: &IndexInputs, nulls: &[bool]) -> f64 {
+    let parts = inputs.keys.iter().chain(&inputs.included).zip(nulls);
+    let present: Vec<Values> = parts.filter(|(_, is_null)| !**is_null).map(|(part, _)| part.values).collect();
+    entry_bytes(&present, nulls.contains(&true))
 }
 
-/// Every combination of nulls with its rows, the columns' nulls taken as independent.
-fn classes(parts: &[Part<'_>], rows: f64) -> Vec<Class> {
-    struct Partial {
-        share: f64,
-        present: Vec<Values>,
-        has_null: bool,
-        possible: f64,
-        most_distinct: f64,
-    }
-    let mut partials = vec![Partial { share: 1.0, present: Vec::new(), has_null: false, possible: 1.0, most_distinct: 1.0 }];
-    let mut nullable = 0;
-    for part in parts {
-        let both = part.nulls > 0.0 && part.nulls < 1.0;
-        nullable += usize::from(both);
-        // Past the limit a column counts as what it mostly is.
-        let nulls = if both && nullable > MOST_NULLABLE { part.nulls.round() } else { part.nulls };
-        let mut next = Vec::with_capacity(partials.len() * 2);
-        for partial in partials {
-            if nulls > 0.0 {
-                next.push(Partial { share: partial.share * nulls, has_null: true, present: partial.present.clone(), ..partial });
-            }
-            if nulls < 1.0 {
-                next.push(Partial {
-                    share: partial.share * (1.0 - nulls),
-                    has_null: partial.has_null,
-                    present: partial.present.into_iter().chain([part.values]).collect(),
-                    possible: partial.possible * part.distinct,
-                    most_distinct: partial.most_distinct.max(part.distinct),
-                });
-            }
+/// What stands on leaf pages: plain entries and posting lists.
+#[derive(Default)]
+struct Items {
+    kinds: Vec<Kind>,
+}
+
+/// Items of one size.
+#[derive(Clone, Copy)]
+struct Kind {
+    count: f64,
+    /// With the line pointer.
+    size: f64,
+    /// What is left of one as a high key: a posting list is cut off then. With the line pointer.
+    as_high_key: f64,
+    /// Whether every one has this size, or just their mean.
+    exact: bool,
+}
+
+impl Items {
+    /// Adds the entries of a stratum.
+    ///
+    /// A key has `rows / groups` rows on average; their number is taken as Poisson distributed, which tells how many keys stand alone
+    /// and stay plain entries. Others become posting lists: the entry, then six bytes a row, cut at the longest.
+    fn add(&mut self, stratum: &Stratum, entry: f64, merges: bool, page: f64) {
+        let plain =
+            |count: f64| Kind { count, size: entry + LINE_POINTER, as_high_key: entry + LINE_POINTER, exact: is_aligned(entry) };
+        // `maxpostingsize` of `_bt_load`; a list is padded before it is compared with that.
+        let longest = aligned_down(aligned_down(page * LONGEST_POSTING_LIST) - LINE_POINTER);
+        let rows_in_longest = ((longest - entry) / ROW_POINTER).floor();
+        let single_groups = stratum.groups * share_alone(stratum.rows / stratum.groups.max(1e-9));
+        let (groups, rows) = (stratum.groups - single_groups, stratum.rows - single_groups);
+        if !merges || rows_in_longest < 2.0 || groups < 1e-9 || rows <= groups {
+            return self.kinds.push(plain(stratum.rows));
         }
-        partials = next;
+        self.kinds.push(plain(single_groups));
+        let (full, rest) = lists(rows / groups, rows_in_longest);
+        let full_size = aligned_down(entry + ROW_POINTER * rows_in_longest + ALIGNMENT - 1.0).min(longest);
+        let list = |count: f64, size: f64, exact: bool| Kind {
+            count,
+            size: size + LINE_POINTER,
+            as_high_key: entry + LINE_POINTER,
+            exact,
+        };
+        self.kinds.push(list(groups * full, full_size, is_aligned(entry)));
+        if rest > 1.0 {
+            self.kinds.push(list(groups, (entry + ROW_POINTER * rest + HALF_PADDING).min(longest), false));
+        } else if rest > 0.0 {
+            self.kinds.push(plain(groups * rest));
+        }
     }
-    let class = |partial: Partial| Class {
-        rows: rows * partial.share,
-        entry: entry_bytes(&partial.present, partial.has_null),
-        possible: partial.possible,
-        most_distinct: partial.most_distinct,
-    };
-    partials.into_iter().map(class).collect()
+
+    fn count(&self) -> f64 {
+        self.kinds.iter().map(|kind| kind.count).sum()
+    }
+
+    /// Pages that the items fill.
+    ///
+    /// `_bt_buildadd` in `nbtsort.c` adds items until the free space is below the fill factor's share, counting a posting list that is last
+    /// as cut off, then moves the last one to the next page and keeps its key as the high key. Items of one size, as most are mostly, end
+    /// every page at the same place; others end half an item later than the least on average.
+    fn pages(&self, room: f64, usable: f64) -> f64 {
+        let bytes: f64 = self.kinds.iter().map(|kind| kind.count * kind.size).sum();
+        let mut of_size: BTreeMap<u64, (f64, Kind)> = BTreeMap::new();
+        for kind in self.kinds.iter().filter(|kind| kind.exact) {
+            of_size.entry(f64_as_count(kind.size)).or_insert((0.0, *kind)).0 += kind.count * kind.size;
+        }
+        let most = of_size.into_values().max_by(|one, other| one.0.total_cmp(&other.0));
+        let mean = |part: fn(&Kind) -> f64| self.kinds.iter().map(|kind| kind.count * part(kind)).sum::<f64>() / self.count();
+        let (size, high_key) = (mean(|kind| kind.size), mean(|kind| kind.as_high_key));
+        let mixed = (room - high_key + size / 2.0).min(usable - high_key).max(size);
+        let (share, alike) = most.map_or((0.0, mixed), |(of_most, kind)| {
+            let fitting = ((usable - kind.as_high_key) / kind.size).floor();
+            let items = (((room - kind.as_high_key) / kind.size).floor() + 1.0).min(fitting).max(1.0);
+            (of_most / bytes, items * kind.size)
+        });
+        bytes / (share * alike + (1.0 - share) * mixed)
+    }
 }
 
-fn leaf_pages(classes: &[Class], merges: bool, page: f64) -> f64 {
-    let (mut items, mut bytes) = (0.0, 0.0);
-    for class in classes.iter().filter(|class| class.rows > 0.0) {
-        let (class_items, class_bytes) = if merges { merged(class, page) } else { (class.rows, class.rows * class.entry) };
-        items += class_items;
-        bytes += class_bytes;
-    }
-    if items <= 0.0 {
-        return 0.0;
-    }
-    (items / items_on_page(bytes / items, LEAF_FREE, page)).ceil()
-}
-
-/// Number and bytes of the entries that remain when equal ones are merged.
+/// Full posting lists of a key with `rows` rows on average, and the rows that are left over.
 ///
-/// A combination of values has `rows / distinct` rows on average; their number is taken as Poisson distributed, which tells how many
-/// combinations stand alone and stay plain entries. Others become posting lists: the entry, then six bytes a row, cut at the longest.
-fn merged(class: &Class, page: f64) -> (f64, f64) {
-    let groups = combinations(class);
-    let mean = class.rows / groups;
-    let alone = share_alone(mean);
-    let single_groups = groups * alone;
-    let (merged_groups, merged_rows) = (groups - single_groups, class.rows - single_groups);
-    if merged_groups < 1e-9 || merged_rows <= merged_groups {
-        return (class.rows, class.rows * class.entry);
+/// Where there is more than one list the number of rows is spread so widely that what is left over is anything from nothing to a list.
+fn lists(rows: f64, rows_in_longest: f64) -> (f64, f64) {
+    let full = if rows < 2.0 * rows_in_longest { (rows / rows_in_longest).floor() } else { rows / rows_in_longest - 0.5 };
+    (full, rows - full * rows_in_longest)
+}
+
+fn is_aligned(bytes: f64) -> bool {
+    (bytes - aligned_down(bytes)).abs() < 1e-6
+}
+
+/// Bytes of a page that are used before the free space is below `free`.
+fn room(page: f64, free: f64) -> f64 {
+    // The slot of the high key is there from the beginning, and `PageGetFreeSpace` leaves room for one more.
+    page - PAGE_HEADER - SPECIAL - 2.0 * LINE_POINTER - (page * free).floor()
+}
+
+/// Mean bytes of an inner page's entry: as many keys as are needed to tell two neighbours on leaves apart (`_bt_truncate`).
+fn pivot_bytes(inputs: &IndexInputs, items: f64) -> f64 {
+    let keys: Vec<Values> = inputs.keys.iter().map(|key| key.values).collect();
+    let (mut bytes, mut told_apart) = (0.0, 0.0_f64);
+    for count in 1..=keys.len() {
+        let now = (prefix_groups(inputs, count) / items).clamp(told_apart, 1.0);
+        bytes += (now - told_apart) * entry_bytes(&keys[..count], false);
+        told_apart = now;
     }
-    // `maxpostingsize` of `_bt_load`, rounded down to the alignment of an entry.
-    let longest =
-        (((page * LONGEST_POSTING_LIST / ALIGNMENT).floor() * ALIGNMENT - LINE_POINTER) / ALIGNMENT).floor() * ALIGNMENT;
-    let rows_in_longest = ((longest - class.entry) / ROW_POINTER).floor();
-    if rows_in_longest < 2.0 {
-        return (class.rows, class.rows * class.entry);
-    }
-    let rows_in_group = merged_rows / merged_groups;
-    let lists_in_group = (rows_in_group / rows_in_longest).ceil();
-    // With half of the padding that a list may need; the longest needs none.
-    let list = (class.entry + ROW_POINTER * rows_in_group / lists_in_group + (ALIGNMENT - 1.0) / 2.0).min(longest);
-    let lists = merged_groups * lists_in_group;
-    (single_groups + lists, single_groups * class.entry + lists * list)
+    bytes + (1.0 - told_apart) * (entry_bytes(&keys, false) + TIE_BREAKER)
 }
 
-/// Number of distinct combinations that occur: as many as are expected among rows drawn from the possible ones, but no fewer than the
-/// column with most distinct values has by itself (which is all, for an index of one column).
-fn combinations(class: &Class) -> f64 {
-    let drawn =
-        if class.possible >= class.rows * 1e6 { class.rows } else { class.possible * -(-class.rows / class.possible).exp_m1() };
-    drawn.max(class.most_distinct).min(class.rows)
-}
-
-/// Share of groups with one row, when groups have `mean` rows on average and at least one: zero-truncated Poisson.
-fn share_alone(mean: f64) -> f64 {
-    if mean <= 1.0 {
-        return 1.0;
-    }
-    // The rate whose truncated mean is `mean`, by iteration of rate = mean (1 - e^-rate), which converges from above.
-    let rate = (0..200).fold(mean, |rate: f64, _| mean * -(-rate).exp_m1());
-    rate * (-rate).exp() / -(-rate).exp_m1()
-}
-
-/// Entries of `size` bytes that the build puts on a page: it adds until the free space is below the fill factor's share, then moves the
-/// last one to the next page and keeps a copy of its key as the high key (`_bt_buildadd` in `nbtsort.c`).
-fn items_on_page(size: f64, free: f64, page: f64) -> f64 {
-    let room = page - PAGE_HEADER - SPECIAL - LINE_POINTER;
-    ((room - page * free) / (size + LINE_POINTER)).floor().max(1.0)
-}
-
-fn inner_pages(leaves: f64, key: f64, page: f64) -> f64 {
+/// Pages of inner levels, and how many levels there are.
+fn inner_pages(leaves: f64, pivot: f64, page: f64) -> (f64, u32) {
+    let room = room(page, free_share(None, INNER_FILLFACTOR));
     // At least two, or the tree would never end; the server's largest entry is a third of a page.
-    let fanout = items_on_page(key, INNER_FREE, page).max(2.0);
-    let (mut total, mut level) = (0.0, leaves);
+    let fanout = (room / (pivot + LINE_POINTER)).floor().max(2.0);
+    let (mut total, mut level, mut levels) = (0.0, leaves, 0);
     while level > 1.0 {
         level = (level / fanout).ceil();
         total += level;
+        levels += 1;
     }
-    total
+    (total, levels)
 }

@@ -1,6 +1,12 @@
-//! How wide the values of a type are in an index entry, and on which boundary they begin.
+//! How wide the values of a type are in an index entry, and on which boundary they begin; what all methods' pages have in common.
 
 use pgtailor_model::catalog::{Column, ColumnStatistics};
+use pgtailor_model::unit::count_as_f64;
+
+/// `SizeOfPageHeaderData` in `bufpage.h`, in bytes.
+pub(super) const PAGE_HEADER: f64 = 24.0;
+/// `sizeof(ItemIdData)` in `itemid.h`: one for each entry of a page, in bytes.
+pub(super) const LINE_POINTER: f64 = 4.0;
 
 /// `MAXIMUM_ALIGNOF` on every 64-bit platform, in bytes.
 const MAXIMUM_ALIGNMENT: u64 = 8;
@@ -10,17 +16,23 @@ const LONGEST_SHORT_VALUE: u32 = 127;
 
 /// How values of one column are stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Values {
-    /// Mean width, in bytes.
+pub struct Values {
+    /// Mean width with the length word of a value of variable width, in bytes.
     width: f64,
-    /// Whether every value has that width.
-    fixed: bool,
+    /// Shares of the values by their width's remainder by eight, which padding depends on.
+    remainders: Remainders,
     /// The boundary on which one begins, in bytes.
     alignment: u64,
 }
 
+/// Shares by remainder by eight; they add up to one.
+type Remainders = [f64; 8];
+
+/// Nothing is known of the width but its mean: half of the padding will be charged.
+const EVEN: Remainders = [0.125; 8];
+
 /// Fixed-width types as `format_type` writes them: width and alignment (`typlen` and `typalign` in `pg_type.dat`).
-const FIXED: &[(&str, u32, u64)] = &[
+const FIXED: &[(&str, u32, u32)] = &[
     ("\"char\"", 1, 1),
     ("bigint", 8, 8),
     ("boolean", 1, 1),
@@ -63,19 +75,46 @@ const VARIABLE: &[&str] = &[
 const NEVER_MERGED: &[&str] = &["numeric", "real", "double precision", "jsonb", "interval"];
 
 impl Values {
+    /// Values of `width` bytes each that begin on a multiple of `alignment` bytes (`typlen` and `typalign` in `pg_type`).
+    pub fn fixed(width: u32, alignment: u32) -> Self {
+        Self { width: f64::from(width), remainders: certain(width), alignment: within_entry(alignment) }
+    }
+
+    /// Values of a type of variable width, `width` bytes on average with their length word; `alignment` is that of long ones.
+    pub fn variable(width: f64, alignment: u32) -> Self {
+        Self::distributed(width, EVEN, alignment)
+    }
+
+    /// The same, with the shares of the values whose width leaves a remainder of 0, 1 … 7 by eight.
+    pub fn distributed(width: f64, remainders: [f64; 8], alignment: u32) -> Self {
+        let total: f64 = remainders.iter().sum();
+        let remainders = if total > 0.0 { remainders.map(|share| share / total) } else { EVEN };
+        let alignment = if width <= f64::from(LONGEST_SHORT_VALUE) { 1 } else { within_entry(alignment) };
+        Self { width, remainders, alignment }
+    }
+
+    /// Mean width, in bytes.
+    pub fn width(&self) -> f64 {
+        self.width
+    }
+
+    /// The same values with `bytes` fewer on average, as far as there are as many.
+    pub(super) fn without(self, bytes: f64) -> Self {
+        Self { width: (self.width - bytes).max(1.0), remainders: EVEN, ..self }
+    }
+
     /// The values of `column`; the width of a type of variable width is its mean width in the statistics.
     pub(super) fn of(column: &Column, statistics: &ColumnStatistics) -> Self {
         let name = without_modifier(&column.type_name);
         let width = statistics.average_width;
         if let Some((_, width, alignment)) = FIXED.iter().find(|(fixed, ..)| *fixed == name) {
-            return Self { width: f64::from(*width), fixed: true, alignment: *alignment };
+            return Self::fixed(*width, *alignment);
         }
         let is_array = name.ends_with("[]");
         if width == 4 && !is_array && !VARIABLE.contains(&name.as_str()) {
-            return Self { width: 4.0, fixed: true, alignment: 4 };
+            return Self::fixed(4, 4);
         }
-        let alignment = if width <= LONGEST_SHORT_VALUE { 1 } else { 4 };
-        Self { width: f64::from(width), fixed: false, alignment }
+        Self::variable(f64::from(width), 4)
     }
 }
 
@@ -88,42 +127,72 @@ pub(super) fn can_be_merged(column: &Column) -> bool {
 /// Mean size of an index entry with these values, in bytes, header and final alignment included.
 ///
 /// `index_form_tuple` in `indextuple.c`: eight bytes of `IndexTupleData` (`itup.h`), and a null bitmap that takes the header to
-/// sixteen when any value is null. After a value of variable width the position is unknown, and half the padding is charged.
+/// sixteen when any value is null. The widths of several columns are taken as independent.
 pub(super) fn entry_bytes<'a>(present: impl IntoIterator<Item = &'a Values>, has_null: bool) -> f64 {
     const HEADER: f64 = 8.0;
     const HEADER_WITH_NULLS: f64 = 16.0;
-    let mut end = Position { bytes: if has_null { HEADER_WITH_NULLS } else { HEADER }, remainder: Some(0) };
+    let mut end = Position { bytes: if has_null { HEADER_WITH_NULLS } else { HEADER }, remainders: certain(0) };
     for values in present {
-        end = end.aligned(values.alignment);
-        end.bytes += values.width;
-        end.remainder = end.remainder.filter(|_| values.fixed).map(|remainder| {
-            // Fixed widths are small whole numbers.
-            (remainder + pgtailor_model::unit::f64_as_count(values.width)) % MAXIMUM_ALIGNMENT
-        });
+        end = end.aligned(values.alignment).moved(values);
     }
     end.aligned(MAXIMUM_ALIGNMENT).bytes
 }
 
-/// A position in an entry: its mean, and its remainder by eight where that is the same in every entry.
+/// Share of a page that a build leaves free, by the fill factor in percent.
+pub(super) fn free_share(given: Option<u32>, default: u32) -> f64 {
+    1.0 - f64::from(given.unwrap_or(default).clamp(10, 100)) / 100.0
+}
+
+/// `MAXALIGN_DOWN` in `c.h`.
+pub(super) fn aligned_down(bytes: f64) -> f64 {
+    let boundary = count_as_f64(MAXIMUM_ALIGNMENT);
+    (bytes / boundary).floor() * boundary
+}
+
+/// A position in entries: its mean, and the shares of entries by its remainder by eight.
 struct Position {
     bytes: f64,
-    remainder: Option<u64>,
+    remainders: Remainders,
 }
 
 impl Position {
+    /// The next multiple of `boundary`, which divides eight.
     fn aligned(self, boundary: u64) -> Self {
-        match self.remainder {
-            Some(remainder) => {
-                let padding = (boundary - remainder % boundary) % boundary;
-                let bytes = self.bytes + pgtailor_model::unit::count_as_f64(padding);
-                Self { bytes, remainder: Some((remainder + padding) % MAXIMUM_ALIGNMENT) }
-            }
-            None => Self {
-                bytes: self.bytes + pgtailor_model::unit::count_as_f64(boundary - 1) / 2.0,
-                remainder: (boundary == MAXIMUM_ALIGNMENT).then_some(0),
-            },
+        let mut next = Self { bytes: self.bytes, remainders: [0.0; 8] };
+        for (remainder, share) in (0..).zip(self.remainders) {
+            let padding = (boundary - remainder % boundary) % boundary;
+            next.bytes += share * count_as_f64(padding);
+            next.add(remainder + padding, share);
         }
+        next
     }
+
+    /// Behind a value.
+    fn moved(self, values: &Values) -> Self {
+        let mut next = Self { bytes: self.bytes + values.width, remainders: [0.0; 8] };
+        for (before, share) in (0..).zip(self.remainders) {
+            for (width, of_values) in (0..).zip(values.remainders) {
+                next.add(before + width, share * of_values);
+            }
+        }
+        next
+    }
+
+    fn add(&mut self, remainder: u64, share: f64) {
+        let place = usize::try_from(remainder % MAXIMUM_ALIGNMENT).expect("less than eight");
+        self.remainders[place] += share;
+    }
+}
+
+/// Every width leaves the same remainder.
+fn certain(width: u32) -> Remainders {
+    let mut remainders = [0.0; 8];
+    remainders[usize::try_from(width % 8).expect("less than eight")] = 1.0;
+    remainders
+}
+
+fn within_entry(alignment: u32) -> u64 {
+    u64::from(alignment).clamp(1, MAXIMUM_ALIGNMENT)
 }
 
 /// `character varying(255)` is `character varying`; `timestamp(3) with time zone` is `timestamp with time zone`.
