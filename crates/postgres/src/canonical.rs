@@ -126,7 +126,7 @@ async fn canonical(client: &Client, table: &QualifiedName, text: &str) -> Result
 }
 
 /// Whether `text` can stand between parentheses and stay between them.
-fn lone_expression(text: &str) -> Result<(), &'static str> {
+pub(crate) fn lone_expression(text: &str) -> Result<(), &'static str> {
     let mut depth = 0_usize;
     let mut empty = true;
     for piece in pieces(text) {

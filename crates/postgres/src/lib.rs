@@ -15,4 +15,5 @@ pub mod ledger;
 pub mod planning;
 pub mod sampling;
 pub mod session;
+pub mod sizing;
 mod text_value;

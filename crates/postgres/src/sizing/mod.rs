@@ -1,0 +1,219 @@
+//! What a server's own catalogs tell of the size of an index that does not exist.
+//!
+//! Reads types, operator classes and statistics, asks the planner where those end (predicates, expressions), and hands numbers to
+//! [`pgtailor_advisor::size`], which knows the layouts. A twin with production's statistics gives the same answers as production. Creates
+//! nothing and writes nothing. Start reading at [`index_inputs`].
+
+mod key;
+mod sample;
+
+use pgtailor_advisor::size::{AccessMethod, IndexInputs, KeyInputs, StorageParameters, nulls_kept};
+use pgtailor_model::index::{IndexDefinition, KeyPart};
+use pgtailor_model::name::{Oid, QualifiedName};
+use pgtailor_model::unit::{Bytes, Pages, Rows, f64_as_count};
+use serde_json::Value;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
+
+use crate::canonical::lone_expression;
+use crate::error::Error;
+use crate::session::ReadOnlySession;
+
+/// How to learn what the values of an expression are like.
+///
+/// Either way widths are measured, and elements of arrays, documents and texts counted, on values that the statistics hold, with functions of
+/// the server and of `pg_trgm`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expressions {
+    /// From statistics and plans only: nothing of the expression is executed. The planner knows neither widths nor lengths of lists.
+    Plan,
+    /// Computes the expression, and what columns are generated from, for the values in the statistics, some two hundred. For servers where
+    /// nothing is at stake, such as twins: it may call anybody's functions.
+    Compute,
+}
+
+/// Why nothing can be said about an index.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotSized {
+    /// The access method is an extension's.
+    #[error("pages of access method {0} are not known here")]
+    UnknownMethod(String),
+    /// There is no such table, or it has no rows of its own (a partitioned table).
+    #[error("there is no table {0} with rows of its own")]
+    NoTable(Oid),
+    /// There is no such column.
+    #[error("there is no column {0}")]
+    NoColumn(String),
+    /// Never analyzed, or not readable by this role.
+    #[error("there are no statistics of {0}")]
+    NoStatistics(String),
+    /// The method cannot index the type of this key, or not with this operator class.
+    #[error("there is no operator class for {0}")]
+    NoOperatorClass(String),
+    /// The planner does not take the expression or the predicate.
+    #[error("the server does not plan the key or predicate ({0})")]
+    NotPlanned(String),
+}
+
+/// The inputs for [`pgtailor_advisor::size::predict`] of an index on `table`, from the server's catalogs and planner.
+///
+/// Expressions and the predicate are in the server's canonical text, names outside `pg_catalog` with their schema. The session must be
+/// outside a transaction: what the server refuses would end it. Some five short statements a key.
+///
+/// # Errors
+/// [`Error`] when the session fails; an index that cannot be sized is a value: [`NotSized`].
+pub async fn index_inputs(
+    session: &ReadOnlySession,
+    table: Oid,
+    definition: &IndexDefinition,
+    storage: StorageParameters,
+    expressions: Expressions,
+) -> Result<Result<IndexInputs, NotSized>, Error> {
+    inputs_with(&session.client, session.version(), table, definition, storage, expressions).await
+}
+
+/// The same with a session of any kind, which must have the settings of [`crate::session::pin_reading`].
+pub(crate) async fn inputs_with(
+    client: &Client,
+    version: u32,
+    table: Oid,
+    definition: &IndexDefinition,
+    storage: StorageParameters,
+    expressions: Expressions,
+) -> Result<Result<IndexInputs, NotSized>, Error> {
+    let Some(method) = AccessMethod::named(&definition.method) else {
+        return Ok(Err(NotSized::UnknownMethod(definition.method.clone())));
+    };
+    let Some(row) = rows(client, include_str!("sql/table.sql"), &[(&table.0, Type::OID)]).await?.pop() else {
+        return Ok(Err(NotSized::NoTable(table)));
+    };
+    let name = QualifiedName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"));
+    let count = |name: &str| u64::try_from(row.get::<_, i64>(name)).unwrap_or_default();
+    let block_size = count("block_size").max(1);
+    let columns = key::columns(client, table).await?;
+    // As the planner counts: density then times pages now (`estimate_rel_size` in `plancat.c`).
+    let table_rows = match plan(client, &format!("SELECT FROM ONLY {}", name.sql())).await? {
+        Ok(plan) => plan.rows,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let kept = match &definition.predicate {
+        None => table_rows,
+        Some(predicate) => match lone(predicate) {
+            Ok(()) => match plan(client, &format!("SELECT FROM ONLY {} WHERE ({predicate}\n)", name.sql())).await? {
+                Ok(plan) => plan.rows,
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+            Err(refusal) => return Ok(Err(refusal)),
+        },
+    };
+    let reader =
+        key::Reader { client, table, name: &name, columns: &columns, method: &definition.method, table_rows, expressions };
+    let mut keys = Vec::with_capacity(definition.keys.len());
+    for key in &definition.keys {
+        match reader.key(key).await? {
+            Ok(inputs) => keys.push(left_by(definition, &key.part, inputs)),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    let mut included = Vec::with_capacity(definition.include.len());
+    for column in &definition.include {
+        match reader.included(column).await? {
+            Ok(inputs) => included.push(left_by(definition, &KeyPart::Column(column.clone()), inputs)),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    let joint = joint_distinct(client, table, definition, &columns).await?;
+    Ok(Ok(IndexInputs {
+        method,
+        server_version: version,
+        block_size: Bytes(block_size),
+        table_rows: Rows(f64_as_count(table_rows)),
+        table_pages: Pages(count("bytes").div_ceil(block_size)),
+        rows: Rows(f64_as_count(kept.min(table_rows))),
+        unique: definition.unique,
+        storage,
+        maintenance_memory: Bytes(count("memory")),
+        keys,
+        included,
+        joint_distinct: joint.map(|joint| grown(joint, row.get("rows_then"), table_rows)),
+    }))
+}
+
+/// The key's inputs with the nulls that the predicate leaves.
+fn left_by(definition: &IndexDefinition, part: &KeyPart, inputs: KeyInputs) -> KeyInputs {
+    let KeyPart::Column(name) = part else { return inputs };
+    let nulls_kept = nulls_kept(definition.predicate.as_deref(), name, inputs.null_fraction);
+    KeyInputs { nulls_kept, ..inputs }
+}
+
+/// What is more than a tenth of the rows grows with the table, as `ANALYZE` takes it (`compute_scalar_stats` in `analyze.c`).
+fn grown(distinct: f64, rows_then: f64, rows_now: f64) -> f64 {
+    if rows_then > 0.0 && distinct > 0.1 * rows_then { distinct * rows_now / rows_then } else { distinct }
+}
+
+/// The planner's own estimate for several columns is never more than a tenth of the rows, so it is not asked.
+async fn joint_distinct(
+    client: &Client,
+    table: Oid,
+    definition: &IndexDefinition,
+    columns: &[key::Column],
+) -> Result<Option<f64>, Error> {
+    let number = |part: &KeyPart| match part {
+        KeyPart::Column(name) => columns.iter().find(|column| column.name == *name).map(|column| column.number),
+        KeyPart::Expression(_) => None,
+    };
+    let Some(mut numbers) = definition.keys.iter().map(|key| number(&key.part)).collect::<Option<Vec<i16>>>() else {
+        return Ok(None);
+    };
+    numbers.sort_unstable();
+    numbers.dedup();
+    if numbers.len() < 2 {
+        return Ok(None);
+    }
+    let combination = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let found = rows(client, include_str!("sql/joint.sql"), &[(&table.0, Type::OID), (&combination, Type::TEXT)]).await?;
+    Ok(found.first().and_then(|row| row.get("joint")))
+}
+
+/// The top of a plan.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    rows: f64,
+    width: f64,
+}
+
+/// What the planner expects of `query`, which is not executed.
+async fn plan(client: &Client, query: &str) -> Result<Result<Plan, NotSized>, Error> {
+    let failed = |error| Error::query("ask the planner how many rows an index would have", error);
+    // Extended protocol: several statements are refused.
+    match client.query_typed_one(&format!("EXPLAIN /* pgtailor */ (FORMAT JSON) {query}"), &[]).await {
+        Ok(row) => {
+            let plan: Value = row.try_get(0).map_err(failed)?;
+            let number = |field: &str| plan[0]["Plan"][field].as_f64().unwrap_or_default();
+            Ok(Ok(Plan { rows: number("Plan Rows"), width: number("Plan Width") }))
+        }
+        Err(error) => refused(failed(error)).map(Err),
+    }
+}
+
+/// A refusal of the server as a value; an error when the session is gone.
+fn refused(error: Error) -> Result<NotSized, Error> {
+    match error.sqlstate() {
+        Some(sqlstate) if !error.is_connection_lost() => Ok(NotSized::NotPlanned(format!("SQLSTATE {sqlstate}"))),
+        _ => Err(error),
+    }
+}
+
+fn lone(text: &str) -> Result<(), NotSized> {
+    lone_expression(text).map_err(|reason| NotSized::NotPlanned(reason.to_owned()))
+}
+
+async fn rows(
+    client: &Client,
+    sql: &str,
+    parameters: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)],
+) -> Result<Vec<Row>, Error> {
+    let answer = client.query_typed(sql, parameters).await;
+    answer.map_err(|error| Error::query("read what an index would hold", error))
+}
