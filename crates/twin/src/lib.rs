@@ -9,8 +9,10 @@
 //! the twin, statements are planned by one that owns nothing at all, and the superuser of the twin touches catalogs only, before any code of
 //! somebody else is in their way. The server listens on no network. This crate knows servers of its own only; it sends nothing to a target.
 
+mod candidate;
 mod definitions;
 mod error;
+mod expression;
 mod files;
 mod locale;
 mod pages;
@@ -20,7 +22,10 @@ mod self_test;
 mod session;
 mod statistics;
 mod statistics_ext;
+mod what_if;
+mod what_if_statistics;
 
 pub use error::TwinError;
 pub use raise::{OtherMajor, RaiseOptions, Raised, Twin};
 pub use self_test::{Deviation, SelfTest, nodes};
+pub use what_if::{BlockingWhatIf, TwinWhatIf};

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod candidates;
 pub mod fuzz;
 
 use std::collections::BTreeMap;
