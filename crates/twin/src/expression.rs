@@ -34,7 +34,7 @@ pub(crate) async fn write(
             .filter(|(name, _)| mentions(text, name))
             .collect();
         let [(column, numbers)] = columns.as_slice() else { continue };
-        let Some(computed) = compute(owner, text, column, numbers).await? else { continue };
+        let Some(computed) = compute(owner, text, column, numbers, f64::from(table.tuples.max(1.0))).await? else { continue };
         let number = i16::try_from(at + 1).unwrap_or_default();
         let outcome = superuser.run("write statistics of an expression", &insertion(index, number, &computed)).await;
         if let Err(error) = outcome
@@ -84,6 +84,7 @@ async fn compute(
     text: &str,
     column: &str,
     numbers: &StatisticNumbers,
+    rows_of_table: f64,
 ) -> Result<Option<Computed>, TwinError> {
     let slot = |kind: i16| numbers.slots.iter().find(|slot| slot.kind == kind && slot.values.is_some());
     let (common, histogram) = (slot(slot_kind::MOST_COMMON), slot(slot_kind::HISTOGRAM));
@@ -117,10 +118,11 @@ async fn compute(
         return Ok(None);
     };
     let shares: Vec<f64> = common.and_then(|slot| slot.numbers.as_deref()).map(floats).unwrap_or_default();
-    Ok(Some(assemble(&common_rows, &shares, &bound_rows, numbers)))
+    Ok(Some(assemble(&common_rows, &shares, &bound_rows, numbers, rows_of_table)))
 }
 
-fn assemble(common: &[TextRow], shares: &[f64], bounds: &[TextRow], numbers: &StatisticNumbers) -> Computed {
+/// `rows` is how many the table has.
+fn assemble(common: &[TextRow], shares: &[f64], bounds: &[TextRow], numbers: &StatisticNumbers, rows: f64) -> Computed {
     let text = |row: &TextRow, at: usize| row.get(at).cloned().flatten();
     let mut by_value: BTreeMap<String, f64> = BTreeMap::new();
     let mut null_fraction = f64::from(numbers.null_fraction);
@@ -131,9 +133,9 @@ fn assemble(common: &[TextRow], shares: &[f64], bounds: &[TextRow], numbers: &St
         }
     }
     let rest = (1.0 - f64::from(numbers.null_fraction) - shares.iter().sum::<f64>()).max(0.0);
-    let n_bounds = pgtailor_model::unit::count_as_f64(u64::try_from(bounds.len()).unwrap_or_default());
+    let n_bounds = count(bounds.len());
     let mut steps: Vec<String> = bounds.iter().filter_map(|row| text(row, 0)).collect();
-    let n_steps = pgtailor_model::unit::count_as_f64(u64::try_from(steps.len()).unwrap_or_default());
+    let n_steps = count(steps.len());
     if n_bounds > 0.0 {
         null_fraction += rest * (1.0 - n_steps / n_bounds);
     }
@@ -142,7 +144,6 @@ fn assemble(common: &[TextRow], shares: &[f64], bounds: &[TextRow], numbers: &St
     for step in &steps {
         *repeated.entry(step.clone()).or_default() += 1.0;
     }
-    let different = pgtailor_model::unit::count_as_f64(u64::try_from(repeated.len()).unwrap_or_default());
     for (value, times) in &repeated {
         if *times > 1.0 || by_value.contains_key(value) {
             *by_value.entry(value.clone()).or_default() += rest * times / n_bounds.max(1.0);
@@ -153,21 +154,38 @@ fn assemble(common: &[TextRow], shares: &[f64], bounds: &[TextRow], numbers: &St
         steps.clear();
     }
     let sizes: Vec<f64> = common.iter().chain(bounds).filter_map(|row| text(row, 2)?.parse().ok()).collect();
-    let n_sizes = pgtailor_model::unit::count_as_f64(u64::try_from(sizes.len()).unwrap_or(1).max(1));
+    let n_sizes = count(sizes.len().max(1));
     let type_name = common.iter().chain(bounds).find_map(|row| text(row, 1)).unwrap_or_else(|| "text".to_owned());
-    // Where values that differ stay different, there are as many as before.
-    let n_values = pgtailor_model::unit::count_as_f64(u64::try_from(by_value.len()).unwrap_or_default());
-    let distinct = if steps.is_empty() && n_bounds > 0.0 {
-        n_values
-    } else if n_steps > 0.0 {
-        f64::from(numbers.distinct) * different / n_steps
-    } else {
-        n_values
-    };
+    let n_values = count(by_value.len());
+    let once = count(repeated.values().filter(|times| **times <= 1.0).count());
+    let distinct = n_values + distinct_rest(steps.is_empty(), n_bounds, count(repeated.len()), once, rest * rows, numbers, rows);
     let mut common: Vec<(String, f64)> = by_value.into_iter().collect();
     common.sort_by(|one, other| other.1.total_cmp(&one.1));
     let width = u32::try_from(pgtailor_model::unit::f64_as_count(sizes.iter().sum::<f64>() / n_sizes)).unwrap_or_default();
     Computed { type_name, null_fraction: null_fraction.min(1.0), width, distinct, common, bounds: steps }
+}
+
+/// Distinct values among the rows that have no common value, from the bounds as a sample of them: the estimator by which `ANALYZE` itself goes
+/// on (Haas and Stokes, `compute_scalar_stats` in `analyze.c`), and no more than the column has.
+fn distinct_rest(
+    is_all_common: bool,
+    sample: f64,
+    different: f64,
+    once: f64,
+    rows: f64,
+    numbers: &StatisticNumbers,
+    rows_of_table: f64,
+) -> f64 {
+    if sample == 0.0 || is_all_common {
+        return 0.0;
+    }
+    let estimate = sample * different / (sample - once + once * sample / rows.max(sample));
+    let of_column = f64::from(numbers.distinct);
+    estimate.min(if of_column < 0.0 { -of_column * rows_of_table } else { of_column })
+}
+
+fn count(count: usize) -> f64 {
+    pgtailor_model::unit::count_as_f64(u64::try_from(count).unwrap_or_default())
 }
 
 /// Operators and collation are those of the type, as `ANALYZE` takes them (`std_typanalyze` in `analyze.c`).
@@ -244,12 +262,13 @@ mod tests {
         let numbers = StatisticNumbers { null_fraction: 0.0, width: 4, distinct: 100.0, slots: Vec::new() };
         let common = [row("a"), row("b"), row("a")];
         let bounds = [row("c"), row("d"), row("d"), row("e")];
-        let computed = assemble(&common, &[0.3, 0.2, 0.1], &bounds, &numbers);
+        let computed = assemble(&common, &[0.3, 0.2, 0.1], &bounds, &numbers, 1000.0);
         assert_eq!(computed.common[0].0, "a");
         assert!((computed.common[0].1 - 0.4).abs() < 1e-9);
         let of_d = computed.common.iter().find(|(value, _)| value == "d").expect("it fills two of four bounds").1;
         assert!((of_d - 0.2).abs() < 1e-9);
         assert_eq!(computed.bounds, ["c", "e"]);
-        assert!((computed.distinct - 75.0).abs() < 1e-9);
+        // a, b and d are common; c, d and e are three of four bounds, two of them seen once: 4 * 3 / (4 - 2 + 2 * 4 / 400).
+        assert!((computed.distinct - (3.0 + 12.0 / 2.02)).abs() < 1e-9, "{}", computed.distinct);
     }
 }
