@@ -27,6 +27,9 @@ use crate::what_if_statistics;
 /// What the names of all candidates begin with.
 const PREFIX: &str = "pgtailor_candidate_";
 
+/// `BRIN_DEFAULT_PAGES_PER_RANGE` in `brin.h`: a candidate has no options.
+const PAGES_PER_RANGE: u32 = 128;
+
 /// A tablespace inside the data folder.
 const ELSEWHERE: &str = "pgtailor_elsewhere";
 
@@ -54,7 +57,10 @@ impl Maker {
     pub(crate) async fn open(twin: &Twin) -> Result<Self, TwinError> {
         let owner = twin.address.owner().await?;
         owner
-            .run("prepare the owner's session", "SET client_min_messages = error; SET search_path = pg_catalog, pg_temp")
+            .run(
+                "prepare the owner's session",
+                "SET client_min_messages = error; SET search_path = pg_catalog, pg_temp; SET statement_timeout = '10s'",
+            )
             .await?;
         Ok(Self { owner, reader: twin.session().await?, count: 0, has_elsewhere: false })
     }
@@ -72,6 +78,9 @@ impl Maker {
         self.count += 1;
         let name = format!("{PREFIX}{}", self.count);
         let leaves = leaves_of(twin, table);
+        if leaves.is_empty() {
+            return Ok(Err("nothing is known of the size of the table".to_owned()));
+        }
         let mut predicted = Vec::with_capacity(leaves.len());
         for leaf in &leaves {
             let Some(own) = twin.relations.get(&leaf.oid) else { return Ok(Err("a partition is not in the twin".to_owned())) };
@@ -85,14 +94,10 @@ impl Maker {
         let heaps: Vec<(PathBuf, u64)> =
             leaves.iter().filter_map(|leaf| Some((twin.relations.get(&leaf.oid)?.path.clone()?, leaf.blocks?))).collect();
         // A build reads every page of the table.
-        for (path, _) in &heaps {
-            let blocks = files::blocks_of(&data, path).min(1);
-            files::set_blocks(&data, path, blocks)?;
-        }
+        heaps.iter().try_for_each(|(path, _)| files::shorten(&data, path))?;
         let sql = candidate.definition.create_sql(&name, &table.name, pgtailor_model::index::Build::Blocking);
         let outcome = self.owner.run("make a candidate", &sql).await;
-        let restored = heaps.iter().try_for_each(|(path, blocks)| files::set_blocks(&data, path, *blocks));
-        restored?;
+        heaps.iter().try_for_each(|(path, blocks)| files::restore(&data, path, *blocks))?;
         if let Err(error) = outcome {
             if error.is_connection_lost() {
                 return Err(error.into());
@@ -157,7 +162,9 @@ impl Maker {
         superuser.run("write a candidate's counters", &updates).await?;
         let mut paths: BTreeMap<Oid, PathBuf> =
             found.iter().filter_map(|row| Some((oid_in(row, 0)?, PathBuf::from(row.get(3)?.as_deref()?)))).collect();
-        if method == "gin" {
+        // A range map of one page is what the build makes over a short table.
+        let has_longer_map = predicted.iter().any(|(predicted, _)| predicted.range_map.is_some_and(|pages| pages.0 > 1));
+        if method == "gin" || has_longer_map {
             paths = self.moved(superuser, &all, paths).await?;
         }
         let data = twin.lab.data_folder();
@@ -294,7 +301,10 @@ fn patch(data: &Path, path: &Path, predicted: PredictedIndex, method: &str) -> R
                 entries: i64::try_from(gin.entries).unwrap_or(i64::MAX),
             })
         }),
-        // The range map of a new BRIN index is right unless the table is larger than a gigabyte; then it is one page short for each.
+        "brin" => predicted
+            .range_map
+            .filter(|pages| pages.0 > 1)
+            .map(|pages| IndexHead::Brin { pages_per_range: PAGES_PER_RANGE, map_pages: number(pages) }),
         _ => None,
     };
     files::apply(data, &Patch { path: path.to_owned(), blocks: predicted.pages.0, head })

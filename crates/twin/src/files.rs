@@ -32,18 +32,19 @@ pub(crate) fn apply(data: &Path, patch: &Patch) -> Result<(), TwinError> {
     patch_file(&file, patch.blocks, patch.head).map_err(|source| TwinError::File { path: file, source })
 }
 
-/// The pages that a relation has now, all segments together.
-pub(crate) fn blocks_of(data: &Path, path: &Path) -> u64 {
-    let mut blocks = 0;
-    for segment in 0.. {
-        let Ok(about) = std::fs::metadata(segment_path(&data.join(path), segment)) else { break };
-        blocks += about.len() / PAGE as u64;
-    }
-    blocks
+/// Lets a relation look as if it had one page at most. Further segments stay: none is looked at behind one that is not full (`mdnblocks` in
+/// `md.c`).
+pub(crate) fn shorten(data: &Path, path: &Path) -> Result<(), TwinError> {
+    let path = data.join(path);
+    let shortened = || {
+        let file = OpenOptions::new().write(true).open(&path)?;
+        file.set_len(file.metadata()?.len().min(PAGE as u64))
+    };
+    shortened().map_err(|source| TwinError::File { path: path.clone(), source })
 }
 
-/// Makes a relation exactly `blocks` pages long, shorter too.
-pub(crate) fn set_blocks(data: &Path, path: &Path, blocks: u64) -> Result<(), TwinError> {
+/// Makes a shortened relation as long as it was.
+pub(crate) fn restore(data: &Path, path: &Path, blocks: u64) -> Result<(), TwinError> {
     let path = data.join(path);
     resize(&path, blocks).map_err(|source| TwinError::File { path, source })
 }
@@ -73,11 +74,7 @@ fn resize(path: &Path, blocks: u64) -> io::Result<()> {
         let path = segment_path(path, segment);
         let here = left.min(SEGMENT);
         if segment > 0 && here == 0 {
-            // A segment that is there without need would be read as part of the relation.
-            match std::fs::remove_file(&path) {
-                Ok(()) => continue,
-                Err(_) => return Ok(()),
-            }
+            return Ok(());
         }
         let file: File = match OpenOptions::new().write(true).open(&path) {
             Ok(file) => file,
@@ -120,12 +117,13 @@ mod tests {
         let name = Path::new("16384");
         std::fs::write(folder.join(name), vec![0; PAGE]).expect("a file");
         let patch = Patch { path: name.to_owned(), blocks: SEGMENT + 3, head: None };
+        let pages = |name: &str| std::fs::metadata(folder.join(name)).expect("it is there").len() / PAGE as u64;
         apply(&folder, &patch).expect("it grows");
-        assert_eq!(blocks_of(&folder, name), SEGMENT + 3);
-        assert_eq!(std::fs::metadata(folder.join("16384.1")).expect("a second file").len(), 3 * PAGE as u64);
-        set_blocks(&folder, name, 1).expect("it shrinks");
-        assert_eq!(blocks_of(&folder, name), 1);
-        assert!(!folder.join("16384.1").exists());
+        assert_eq!((pages("16384"), pages("16384.1")), (SEGMENT, 3));
+        shorten(&folder, name).expect("it shrinks");
+        assert_eq!((pages("16384"), pages("16384.1")), (1, 3));
+        restore(&folder, name, SEGMENT + 3).expect("it grows again");
+        assert_eq!((pages("16384"), pages("16384.1")), (SEGMENT, 3));
         std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

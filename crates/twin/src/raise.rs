@@ -78,8 +78,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("jit", "off"),
 ];
 
-/// As the definitions were written.
-const OWNER_SESSION: &str = "SET check_function_bodies = off; SET client_min_messages = error; SET search_path = pg_catalog, pg_temp; \
+/// As the definitions were written; with a limit, since code in them may take as long as it likes.
+const OWNER_SESSION: &str = "SET check_function_bodies = off; SET client_min_messages = error; SET search_path = pg_catalog, pg_temp; SET statement_timeout = '2min'; \
                              SET DateStyle = iso; SET IntervalStyle = postgres; SET TimeZone = 'UTC'";
 
 /// Extensions that reach files or other servers: none of their code is needed for a plan.
