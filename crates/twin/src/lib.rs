@@ -27,5 +27,5 @@ mod what_if_statistics;
 
 pub use error::TwinError;
 pub use raise::{OtherMajor, RaiseOptions, Raised, Twin};
-pub use self_test::{Deviation, SelfTest, nodes};
+pub use self_test::{Deviation, SelfTest, Shape, nodes};
 pub use what_if::{BlockingWhatIf, TwinWhatIf};

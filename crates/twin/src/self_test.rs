@@ -15,8 +15,10 @@ use crate::raise::Twin;
 pub struct SelfTest {
     /// Plans of the source that were asked for.
     pub asked: usize,
-    /// Those that are the same at every node.
+    /// Those that are the same at every node, in every number.
     pub identical: usize,
+    /// Others that do the same at every node, with other numbers.
+    pub alike: usize,
     /// The others, largest deviation first.
     pub deviations: Vec<Deviation>,
 }
@@ -30,10 +32,21 @@ pub struct Deviation {
     pub text: String,
     /// What is not the same, as a clause.
     pub what: String,
+    /// Whether every node does the same.
+    pub shape: Shape,
     /// Total planner cost on the source.
     pub source_cost: f64,
     /// The same in the twin; `None` when it was not planned there.
     pub twin_cost: Option<f64>,
+}
+
+/// What two plans do, numbers aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The same at every node.
+    Same,
+    /// Something else somewhere.
+    Other,
 }
 
 impl Deviation {
@@ -76,7 +89,10 @@ impl Twin {
         for (source, answer) in source.iter().zip(answers) {
             match deviation(source, answer) {
                 None => test.identical += 1,
-                Some(deviation) => test.deviations.push(deviation),
+                Some(deviation) => {
+                    test.alike += usize::from(deviation.shape == Shape::Same);
+                    test.deviations.push(deviation);
+                }
             }
         }
         test.deviations.sort_by(|one, other| other.factor().total_cmp(&one.factor()));
@@ -97,22 +113,23 @@ fn asked(plan: &SourcePlan) -> (Prepared, Option<Binding>) {
 
 fn deviation(source: &SourcePlan, answer: Result<Value, Refusal>) -> Option<Deviation> {
     let source_cost = source.nodes.first().map_or(0.0, |top| top.total_cost);
-    let deviation = |what: String, twin_cost| {
+    let deviation = |what: String, shape: Shape, twin_cost| {
         let (fingerprint, text) = (source.fingerprint.clone(), source.text.clone());
-        Some(Deviation { fingerprint, text, what, source_cost, twin_cost })
+        Some(Deviation { fingerprint, text, what, shape, source_cost, twin_cost })
     };
     let twin = match answer {
         Ok(plan) => nodes(&plan),
-        Err(refusal) => return deviation(format!("it is not planned in the twin: {}", refusal.reason), None),
+        Err(refusal) => return deviation(format!("it is not planned in the twin: {}", refusal.reason), Shape::Other, None),
     };
     let twin_cost = twin.first().map(|top| top.total_cost);
     if source.nodes.len() != twin.len() {
-        return deviation("its plan has another shape".to_owned(), twin_cost);
+        return deviation("its plan has another shape".to_owned(), Shape::Other, twin_cost);
     }
     // The deepest node that differs is where it begins: costs add up above it.
     let pairs = source.nodes.iter().zip(&twin);
     let first = pairs.filter(|(source, twin)| source != twin).max_by_key(|(source, _)| source.depth);
     let (there, here) = first?;
+    let does_the_same = source.nodes.iter().zip(&twin).all(|(source, twin)| source.what == twin.what);
     let what = if there.what == here.what {
         format!(
             "{}: cost {}, {} rows of {} bytes there, cost {}, {} rows of {} bytes here",
@@ -121,7 +138,7 @@ fn deviation(source: &SourcePlan, answer: Result<Value, Refusal>) -> Option<Devi
     } else {
         format!("{} there, {} here", there.what, here.what)
     };
-    deviation(what, twin_cost)
+    deviation(what, if does_the_same { Shape::Same } else { Shape::Other }, twin_cost)
 }
 
 /// The nodes of a plan in JSON, from the top, each before those below it. They hold no value.

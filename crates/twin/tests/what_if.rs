@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 
 use pgtailor_model::index::KeyPart;
 use pgtailor_model::planner::{PlanNode, SourcePlan, StatisticsLevel};
@@ -103,7 +104,7 @@ async fn candidates_cost_what_really_built_indexes_cost() {
         let factor = count_as_f64(size.pages.0) / count_as_f64(truth.pages);
         sizes.push(factor.max(1.0 / factor));
         let name = format!("{} {}", table_of(at), candidate.definition);
-        println!("{name}: {} pages, really {} ({factor:.3})", size.pages.0, truth.pages);
+        let _ = writeln!(std::io::stdout(), "{name}: {} pages, really {} ({factor:.3})", size.pages.0, truth.pages);
         for ((statement, real), answer) in STATEMENTS.iter().zip(&truth.plans).zip(answers) {
             let Planned { cost, candidates, .. } = answer.expect("every statement is planned in the twin");
             // The indexes of partitions have names of the server's choice.
@@ -119,19 +120,21 @@ async fn candidates_cost_what_really_built_indexes_cost() {
                 let error = (cost - real_cost).abs() / real_cost;
                 exact += u32::from(error == 0.0);
                 if error > 0.01 {
-                    println!("    {:.2} %: {statement}: {cost} instead of {real_cost}", error * 100.0);
+                    let _ = writeln!(std::io::stdout(), "    {:.2} %: {statement}: {cost} instead of {real_cost}", error * 100.0);
                 }
                 errors.push(error);
             }
             if is_used != would_be {
-                println!("    used: {is_used}, said {would_be}: {statement}: {cost}, really {real_cost}");
+                let _ =
+                    writeln!(std::io::stdout(), "    used: {is_used}, said {would_be}: {statement}: {cost}, really {real_cost}");
             }
         }
     }
     errors.sort_by(f64::total_cmp);
     sizes.sort_by(f64::total_cmp);
     let share = f64::from(right) / f64::from(pairs);
-    println!(
+    let _ = writeln!(
+        std::io::stdout(),
         "{} candidates, {pairs} pairs, used in {used_pairs}: exact {exact}, median {:.4} %, p90 {:.3} %, max {:.1} %; use right {:.2} %; sizes median {:.3}, p90 {:.3}, max {:.2}",
         candidates.len(),
         percentile(&errors, 0.5) * 100.0,

@@ -71,7 +71,7 @@ fn plan(text: &str, values: &[(&str, &str)]) -> SourcePlan {
 }
 
 fn object(kind: SchemaObjectKind, sql: &str) -> SchemaObject {
-    SchemaObject { kind, name: sql.to_owned(), table: Some(TABLE), needs: Vec::new(), sql: sql.to_owned(), validated: true }
+    SchemaObject { table: Some(TABLE), ..SchemaObject::new(kind, sql, sql) }
 }
 
 /// Elements of an array of one dimension without nulls, by the simplest of readers.

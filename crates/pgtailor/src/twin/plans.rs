@@ -1,8 +1,10 @@
 //! Plans of the workload's statements on the source, with which a twin shows that it plans alike.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use pgtailor_model::binding::Literal;
+use pgtailor_model::name::Oid;
 use pgtailor_model::planner::{Inexact, SourcePlan, StatisticsLevel};
 use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::workload::Workload;
@@ -30,8 +32,10 @@ pub(super) async fn source_plans(
     let path = search_path(snapshot);
     let binding = BindOptions { foreign_code: options.foreign_code, ..BindOptions::default() };
     let bound = bind(session, workload, &snapshot.catalog, &path, &binding).await?;
+    let known: BTreeSet<Oid> =
+        snapshot.planner.iter().flat_map(|inputs| inputs.relations.iter().map(|relation| relation.table)).collect();
     let mut asked = Vec::new();
-    for query in &workload.queries {
+    for query in workload.queries.iter().filter(|query| query.shapes.iter().all(|shape| known.contains(&shape.table))) {
         let Some(statement) = bound.prepared.get(&query.fingerprint) else { continue };
         if options.level == StatisticsLevel::None || query.bindings.is_empty() {
             asked.push((&query.fingerprint, Question { statement, binding: None }));

@@ -61,7 +61,11 @@ impl Types {
 
     fn kind_within(&self, name: &str, depth: u32) -> Kind {
         let name = name.trim();
-        let name = name.strip_prefix("pg_catalog.").unwrap_or(name);
+        let name = name.strip_prefix("pg_catalog.").map_or(name, |own| match unquoted(own) {
+            // Without quotes it would be another type.
+            "char" => own,
+            plain => plain,
+        });
         if let Some(element) = name.strip_suffix("[]") {
             return Kind::Array(Box::new(self.kind_within(element, depth)));
         }
@@ -72,8 +76,25 @@ impl Types {
             Some(Defined::Enum) => Kind::Kept,
             Some(Defined::Domain(base)) if depth > 0 => self.kind_within(base, depth - 1),
             Some(Defined::Range(bound)) if depth > 0 => Kind::Range(Box::new(self.kind_within(bound, depth - 1))),
-            _ => Kind::Unknown,
+            Some(_) => Kind::Unknown,
+            None => match element_of(name) {
+                Some(element) if depth > 0 => Kind::Array(Box::new(self.kind_within(&element, depth - 1))),
+                _ => Kind::Unknown,
+            },
         }
+    }
+}
+
+/// `"timestamp"` is a reserved word that was quoted.
+fn unquoted(name: &str) -> &str {
+    name.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(name)
+}
+
+/// The element of `_int4` or `public._mood`: the catalog's own name of an array type.
+fn element_of(name: &str) -> Option<String> {
+    match name.rsplit_once('.') {
+        Some((schema, name)) => Some(format!("{schema}.{}", unquoted(name).strip_prefix('_')?)),
+        None => unquoted(name).strip_prefix('_').map(str::to_owned),
     }
 }
 
@@ -146,14 +167,7 @@ mod tests {
     use super::*;
 
     fn types(definitions: &[&str]) -> Types {
-        let object = |sql: &&str| SchemaObject {
-            kind: SchemaObjectKind::Type,
-            name: String::new(),
-            table: None,
-            needs: Vec::new(),
-            sql: (*sql).to_owned(),
-            validated: true,
-        };
+        let object = |sql: &&str| SchemaObject::new(SchemaObjectKind::Type, "", *sql);
         Types(definitions.iter().filter_map(|sql| definition(&object(sql))).collect())
     }
 
@@ -171,6 +185,22 @@ mod tests {
         assert_eq!(types.kind("public.prices"), Kind::Range(Box::new(Kind::Single(Family::Number(Width::Unbounded)))));
         assert_eq!(types.kind("public.point3"), Kind::Unknown);
         assert_eq!(types.kind("jsonb"), Kind::Unknown);
+    }
+
+    #[test]
+    fn the_catalogs_own_names_are_the_same_types() {
+        let types = types(&["CREATE TYPE public.mood AS ENUM ('a')"]);
+        for (catalogs, usual) in [
+            ("pg_catalog.\"timestamp\"", "timestamp without time zone"),
+            ("pg_catalog.\"varchar\"", "character varying"),
+            ("pg_catalog._int4", "integer[]"),
+            ("pg_catalog.\"char\"", "\"char\""),
+            ("public._mood", "public.mood[]"),
+        ] {
+            assert_eq!(types.kind(catalogs), types.kind(usual), "{catalogs}");
+            assert_ne!(types.kind(catalogs), Kind::Unknown, "{catalogs}");
+        }
+        assert_eq!(types.kind("pg_catalog.\"json\""), Kind::Unknown);
     }
 
     #[test]

@@ -104,7 +104,7 @@ fn in_general(inputs: &PlannerInputs, seen: &Seen) -> Vec<Inexact> {
         }
     }
     let by_hash =
-        inputs.schema.iter().filter(|object| object.kind == SchemaObjectKind::Table && object.sql.contains("PARTITION BY HASH"));
+        inputs.schema.iter().filter(|object| object.kind == SchemaObjectKind::Table && object.tail.contains("PARTITION BY HASH"));
     said.extend(by_hash.map(|object| {
         Inexact {
             object: object.name.clone(),

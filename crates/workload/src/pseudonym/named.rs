@@ -30,7 +30,7 @@ impl Named {
     }
 
     fn read(&mut self, object: &SchemaObject) {
-        let (quoted, rest) = quotes(&object.sql);
+        let (quoted, rest) = quotes(&object.statement(&[]));
         let compares = compares(object.kind);
         for text in quoted {
             if let Some(array) = ArrayText::read(&text) {
@@ -96,8 +96,7 @@ mod tests {
     use super::*;
 
     fn named(kind: SchemaObjectKind, sql: &str) -> Named {
-        let object =
-            SchemaObject { kind, name: String::new(), table: None, needs: Vec::new(), sql: sql.to_owned(), validated: true };
+        let object = SchemaObject::new(kind, "", sql);
         Named::of(&[object])
     }
 

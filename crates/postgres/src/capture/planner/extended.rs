@@ -66,7 +66,7 @@ pub(super) async fn read_extended(
             columns: numbers.into_iter().zip(names).collect(),
             distinct: row.get("n_distinct"),
             dependencies: row.get("dependencies"),
-            most_common: row.get::<_, Option<String>>("most_common").filter(|_| level == StatisticsLevel::Exact),
+            most_common: row.get::<_, Option<String>>("most_common").filter(|_| level != StatisticsLevel::None),
             expressions: expressions.get(&(Oid(row.get("oid")), inherited)).cloned().unwrap_or_default(),
         });
     }

@@ -33,7 +33,8 @@ use crate::error::Error;
 /// What of the planner's inputs to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlannerOptions {
-    /// What to keep of the values in statistics.
+    /// What to keep of the values in statistics: none, or all. Replacing them by pseudonyms is the caller's work, and what is read for that
+    /// says that it is exact.
     pub level: StatisticsLevel,
     /// The tables wanted, with all their partitions and parents; `None` for all.
     pub tables: Option<BTreeSet<Oid>>,
@@ -84,7 +85,11 @@ pub(super) async fn read(
     reading.schema.sort_by_key(|object| object.kind);
 
     let mut inputs = PlannerInputs {
-        level: options.level,
+        // Values are here until somebody replaces them.
+        level: match options.level {
+            StatisticsLevel::None => StatisticsLevel::None,
+            StatisticsLevel::Exact | StatisticsLevel::Anonymized => StatisticsLevel::Exact,
+        },
         locale,
         settings,
         search_path: Vec::new(),
