@@ -14,7 +14,11 @@ cd "$(dirname "$0")/.."
 MAJORS='13 14 16 17 18'
 # Package and test, a line each: those whose result depends on the server's version.
 TESTS='pgtailor-postgres capture
-pgtailor-lab live'
+pgtailor-lab live
+pgtailor-twin exact
+pgtailor-twin versions
+pgtailor-twin roles
+pgtailor-twin hostile'
 
 say() { printf 'matrix: %s\n' "$*" >&2; }
 die() { say "$1"; shift; for line in "$@"; do printf '\n    %s\n' "$line" >&2; done; exit 1; }

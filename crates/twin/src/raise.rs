@@ -111,8 +111,8 @@ impl Twin {
         let superuser = address.superuser("postgres").await?;
         make_roles(&superuser).await?;
         locale::make_database(&superuser, server_version, &inputs.locale, &mut inexact).await?;
-        apply_settings(&superuser, &inputs, &mut inexact).await?;
         drop(superuser);
+        apply_settings(&address.owner().await?, &inputs, &mut inexact).await?;
         let superuser = address.superuser(DATABASE).await?;
         let owner = address.owner().await?;
         owner.run("prepare the owner's session", OWNER_SESSION).await?;
@@ -208,8 +208,8 @@ fn default_grants() -> String {
         .join("; ")
 }
 
-/// As defaults of the database, so that a person's psql plans alike.
-async fn apply_settings(superuser: &LabSession, inputs: &PlannerInputs, inexact: &mut Vec<Inexact>) -> Result<(), TwinError> {
+/// As defaults of the database, so that a person's psql plans alike. By the owner, who may set nothing that loads code.
+async fn apply_settings(owner: &LabSession, inputs: &PlannerInputs, inexact: &mut Vec<Inexact>) -> Result<(), TwinError> {
     let mut settings: Vec<(&str, String)> =
         inputs.settings.iter().map(|(name, value)| (name.as_str(), quote_literal(value))).collect();
     let path: Vec<String> = inputs.search_path.iter().map(|schema| quote_identifier(schema)).collect();
@@ -221,7 +221,7 @@ async fn apply_settings(superuser: &LabSession, inputs: &PlannerInputs, inexact:
         .map(|(name, value)| format!("ALTER DATABASE {DATABASE} SET {} TO {value}", quote_identifier(name)))
         .collect();
     let texts: Vec<&str> = statements.iter().map(String::as_str).collect();
-    let outcomes = superuser.run_each("apply a setting", &texts).await?;
+    let outcomes = owner.run_each("apply a setting", &texts).await?;
     for ((name, _), outcome) in settings.iter().zip(outcomes) {
         if outcome.is_err() {
             let reason = "the twin's server does not accept its value".to_owned();
@@ -315,8 +315,9 @@ async fn build(
     Ok(())
 }
 
-/// Foreign keys of partitioned tables with the keys that they refer to: such a key cannot be added without a look at all rows (before version
-/// 18), so it is added while there is none.
+/// What would stumble over the rows of extremes, and so is made before them. Foreign keys of partitioned tables, with the keys that they refer
+/// to: before version 18 they cannot be added without a look at all rows. Exclusion constraints and unique indexes for which two rows that are
+/// mostly null may be the same.
 fn early_objects(inputs: &PlannerInputs) -> Vec<&SchemaObject> {
     let is_partitioned =
         |object: &&SchemaObject| object.kind == SchemaObjectKind::Table && object.tail.contains(" PARTITION BY ");
@@ -329,9 +330,16 @@ fn early_objects(inputs: &PlannerInputs) -> Vec<&SchemaObject> {
     let referenced: BTreeSet<Oid> = keys.iter().flat_map(|key| key.needs.iter().copied()).collect();
     let is_unique = |object: &&SchemaObject| {
         matches!(object.kind, SchemaObjectKind::Constraint | SchemaObjectKind::Index)
-            && object.table.is_some_and(|table| referenced.contains(&table))
+            && (object.table.is_some_and(|table| referenced.contains(&table)) || minds_nulls(object))
     };
     inputs.schema.iter().filter(is_unique).chain(keys).collect()
+}
+
+/// Whether a constraint or an index may take two rows with nulls for the same; that it may not is no harm.
+fn minds_nulls(object: &SchemaObject) -> bool {
+    let has_expression = || object.sql.split_once('(').is_some_and(|(_, keys)| keys.contains('('));
+    let is_unique = object.sql.starts_with("CREATE UNIQUE INDEX ");
+    object.sql.contains(" EXCLUDE ") || object.sql.contains(" NULLS NOT DISTINCT") || (is_unique && has_expression())
 }
 
 /// So that rows of extremes need not refer to anything.

@@ -1,7 +1,7 @@
 //! Two rows in each table, with the smallest and the largest values of its indexed columns: the only data that a twin has.
 //!
-//! They are inserted by the owner, before there is any index or constraint; only `NOT NULL` is in the way, and the superuser takes that off in
-//! the catalog for as long.
+//! They are inserted by the owner, before there are most indexes and constraints. `NOT NULL` is in the way, and so are the few indexes that must
+//! be there before and are unique: the superuser takes that off in the catalog for as long.
 
 use std::collections::BTreeMap;
 
@@ -29,9 +29,15 @@ pub(crate) async fn insert(
         CREATE TEMPORARY TABLE pgtailor_not_null AS
           SELECT a.attrelid, a.attnum FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
            WHERE a.attnotnull AND a.attnum > 0 AND c.relkind IN ('r', 'p') AND c.oid >= 16384;
-        UPDATE pg_catalog.pg_attribute a SET attnotnull = false FROM pgtailor_not_null n WHERE a.attrelid = n.attrelid AND a.attnum = n.attnum";
+        UPDATE pg_catalog.pg_attribute a SET attnotnull = false FROM pgtailor_not_null n WHERE a.attrelid = n.attrelid AND a.attnum = n.attnum;
+        CREATE TEMPORARY TABLE pgtailor_unique AS
+          SELECT i.indexrelid, i.indisunique, i.indisexclusion FROM pg_catalog.pg_index i
+           WHERE (i.indisunique OR i.indisexclusion) AND i.indrelid >= 16384;
+        UPDATE pg_catalog.pg_index i SET indisunique = false, indisexclusion = false FROM pgtailor_unique u WHERE i.indexrelid = u.indexrelid";
     let on = "UPDATE pg_catalog.pg_attribute a SET attnotnull = true FROM pgtailor_not_null n WHERE a.attrelid = n.attrelid AND a.attnum = n.attnum;
-        DROP TABLE pgtailor_not_null; RESET allow_system_table_mods";
+        UPDATE pg_catalog.pg_index i SET indisunique = u.indisunique, indisexclusion = u.indisexclusion FROM pgtailor_unique u
+         WHERE i.indexrelid = u.indexrelid;
+        DROP TABLE pgtailor_not_null, pgtailor_unique; RESET allow_system_table_mods";
     superuser.run("let columns be null", off).await?;
     let names = table_names(inputs);
     let mut refused = Vec::new();

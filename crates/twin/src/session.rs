@@ -17,6 +17,8 @@ pub(crate) const OWNER: &str = "pgtailor_owner";
 /// Plans statements; may read and write the twin's tables, owns nothing, and has no other right.
 pub(crate) const PLANNER: &str = "pgtailor_planner";
 
+const PINNED: &str = "SET search_path = pg_catalog, pg_temp; SET lock_timeout = '10s'; SET client_min_messages = error";
+
 /// Addresses of a twin's server, by role.
 #[derive(Clone, Debug)]
 pub(crate) struct Address {
@@ -39,8 +41,12 @@ impl Address {
         Database::from_url(&self.conninfo(user, database)).map_err(|error| TwinError::Postgres(error.into()))
     }
 
+    /// A session that finds nothing but what is built in, whatever the database's owner wants: an operator of his, called by a name of ours,
+    /// would run with all rights. It waits for no lock for long, since definitions may leave some behind.
     pub(crate) async fn superuser(&self, database: &str) -> Result<LabSession, TwinError> {
-        Ok(LabSession::connect(&self.database("postgres", database)?).await?)
+        let session = LabSession::connect(&self.database("postgres", database)?).await?;
+        session.run("prepare the superuser's session", PINNED).await?;
+        Ok(session)
     }
 
     pub(crate) async fn owner(&self) -> Result<LabSession, TwinError> {

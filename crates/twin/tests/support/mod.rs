@@ -8,14 +8,15 @@ pub mod fuzz;
 use std::collections::BTreeMap;
 
 use pgtailor_lab::{Lab, LabOptions};
-use pgtailor_model::planner::{PlannerInputs, SourcePlan, StatisticsLevel};
+use pgtailor_model::binding::{Binding, BindingOrigin, Literal};
+use pgtailor_model::planner::{Inexact, PlannerInputs, SourcePlan, StatisticsLevel};
 use pgtailor_model::snapshot::Snapshot;
 use pgtailor_postgres::capture::{CaptureOptions, PlannerOptions, capture};
 use pgtailor_postgres::connect::{ConnectionInput, Database};
 use pgtailor_postgres::lab_session::LabSession;
 use pgtailor_postgres::planning::{ForeignCode, PlanOptions, Prepared, Question, plans};
 use pgtailor_postgres::session::ReadOnlySession;
-use pgtailor_twin::nodes;
+use pgtailor_twin::{RaiseOptions, Raised, Twin, nodes};
 
 /// The made-up service.
 pub const SAAS: &str = include_str!("saas.sql");
@@ -27,11 +28,17 @@ pub struct Source {
 }
 
 impl Source {
+    /// A server without anything.
+    pub fn start(settings: &[(&str, &str)]) -> Self {
+        let options = settings.iter().fold(LabOptions::new(), |options, (name, value)| options.with_setting(*name, *value));
+        let lab = Lab::start(&options.with_setting("autovacuum", "off")).expect("a PostgreSQL server is installed");
+        let database = resolve(lab.url("postgres"));
+        Self { lab, database }
+    }
+
     /// A server on which `sql` was run.
     pub async fn with(sql: &str) -> Self {
-        let lab = Lab::start(&LabOptions::new().with_setting("autovacuum", "off")).expect("a PostgreSQL server is installed");
-        let database = resolve(lab.url("postgres"));
-        let source = Self { lab, database };
+        let source = Self::start(&[]);
         source.run("SELECT setseed(0.5)").await;
         source.run(sql).await;
         source.run("CHECKPOINT").await;
@@ -41,6 +48,12 @@ impl Source {
     pub async fn run(&self, sql: &str) {
         let session = LabSession::connect(&self.database).await.expect("connected");
         session.run("prepare the source", sql).await.expect("the statements are right");
+    }
+
+    /// Copies `rows` in by `sql`.
+    pub async fn copy(&self, sql: &str, rows: String) {
+        let session = LabSession::connect(&self.database).await.expect("connected");
+        session.copy_in("fill the source", sql, rows.into_bytes()).await.expect("the rows are right");
     }
 
     pub async fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
@@ -61,23 +74,49 @@ impl Source {
     /// Plans of statements with constants, those that the source does not plan left out.
     pub async fn plans(&self, texts: &[String]) -> Vec<SourcePlan> {
         let prepared: Vec<Prepared> = texts.iter().map(|text| Prepared { text: text.clone(), types: Vec::new() }).collect();
-        let questions: Vec<Question<'_>> = prepared.iter().map(|statement| Question { statement, binding: None }).collect();
+        let nothing = Binding { values: Vec::new(), weight: 1.0, origin: BindingOrigin::Observed };
+        let questions: Vec<Question<'_>> =
+            prepared.iter().map(|statement| Question { statement, binding: Some(&nothing) }).collect();
+        self.plans_of(&questions).await
+    }
+
+    /// Plans of statements with their values, those that the source does not plan left out.
+    pub async fn plans_of(&self, questions: &[Question<'_>]) -> Vec<SourcePlan> {
         let mut session = ReadOnlySession::connect(&self.database).await.expect("connected");
         let options = PlanOptions { foreign_code: ForeignCode::Allow, ..PlanOptions::default() };
-        let answers = plans(&mut session, &questions, &public(), options).await.expect("planned");
-        let plan = |(text, answer): (&String, Result<serde_json::Value, _>)| {
-            let nodes = nodes(&answer.ok()?);
+        let answers = plans(&mut session, questions, &public(), options).await.expect("planned");
+        let plan = |(question, answer): (&Question<'_>, Result<serde_json::Value, _>)| {
+            let exposed = |value: &Option<Literal>| value.as_ref().map(|value| value.expose().to_owned());
             Some(SourcePlan {
                 fingerprint: String::new(),
-                text: text.clone(),
-                types: Vec::new(),
-                values: Some(Vec::new()),
+                text: question.statement.text.clone(),
+                types: question.statement.types.clone(),
+                values: question.binding.map(|binding| binding.values.iter().map(exposed).collect()),
                 weight: 1.0,
-                nodes,
+                nodes: nodes(&answer.ok()?),
             })
         };
-        texts.iter().zip(answers).filter_map(plan).collect()
+        questions.iter().zip(answers).filter_map(plan).collect()
     }
+}
+
+/// A twin of everything in `snapshot`, and what it lacks.
+pub async fn raised(snapshot: &Snapshot) -> (Twin, Vec<Inexact>) {
+    let Raised { twin, inexact } = Twin::raise(snapshot, &RaiseOptions::default()).await.expect("a twin");
+    for inexact in &inexact {
+        println!("inexact: {}: {}", inexact.object, inexact.reason);
+    }
+    (twin, inexact)
+}
+
+/// Asserts that the twin plans as the source did.
+pub async fn assert_identical(what: &str, twin: &Twin, plans: &[SourcePlan]) {
+    let test = twin.compare(plans).await.expect("compared");
+    println!("{what}: {} of {} plans identical", test.identical, test.asked);
+    for deviation in test.deviations.iter().take(12) {
+        println!("  {:.3}x {}\n      {}", deviation.factor(), deviation.text, deviation.what);
+    }
+    assert_eq!(test.identical, test.asked, "{what}");
 }
 
 pub fn public() -> Vec<String> {

@@ -57,6 +57,7 @@ CREATE INDEX orders_kind ON orders ((items ->> 'kind'));
 CREATE INDEX orders_during ON orders USING gist (during);
 CREATE INDEX orders_spot ON orders USING gist (spot);
 CREATE INDEX orders_words ON orders USING gin (words);
+CREATE STATISTICS orders_mood (mcv, dependencies) ON state, user_id, total FROM orders;
 CREATE TABLE events (at timestamptz NOT NULL, tenant_id int NOT NULL REFERENCES tenants, kind text, payload jsonb) PARTITION BY RANGE (at);
 CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
 CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM ('2024-02-01') TO ('2024-03-01');
