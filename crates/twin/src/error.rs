@@ -26,6 +26,15 @@ pub enum TwinError {
         /// The source's.
         source_bytes: u32,
     },
+    /// A file of statistics for a server that cannot read any.
+    #[error("a statistics dump needs a twin of PostgreSQL 18 or newer, and this one is of {version}")]
+    NoDumps {
+        /// The twin's major version.
+        version: u32,
+    },
+    /// A file of statistics that has none.
+    #[error("the statistics dump restores no statistics")]
+    NotADump,
     /// The server could not be started.
     #[error(transparent)]
     Lab(#[from] LabError),
@@ -53,6 +62,9 @@ impl TwinError {
                 "install the server, for example the package postgresql-{wanted}, or use another version with --other-major: costs are then \
                  approximate"
             )),
+            Self::NotADump => {
+                Some("write it with `pg_dump --statistics-only` of PostgreSQL 18 or newer, in plain text".to_owned())
+            }
             Self::Postgres(error) => error.hint(),
             _ => None,
         }

@@ -11,6 +11,7 @@
 
 mod candidate;
 mod definitions;
+mod dump;
 mod error;
 mod expression;
 mod files;

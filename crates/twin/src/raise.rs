@@ -14,7 +14,7 @@ use crate::definitions::{Rows, make, make_without_columns, missing};
 use crate::error::TwinError;
 use crate::files::{self, Patch};
 use crate::session::{Address, DATABASE, OWNER, PLANNER};
-use crate::{locale, rows, statistics, statistics_ext};
+use crate::{dump, locale, rows, statistics, statistics_ext};
 
 /// How to raise a twin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct RaiseOptions {
     pub other_major: OtherMajor,
     /// The tables wanted, with what belongs together with them; `None` for all.
     pub tables: Option<BTreeSet<Oid>>,
+    /// Text of a file that `pg_dump --statistics-only` of PostgreSQL 18 wrote, whose statistics replace those of the capture.
+    pub statistics_dump: Option<String>,
 }
 
 /// What to do when this machine has no server of the source's major version.
@@ -120,6 +122,10 @@ impl Twin {
         make_extensions(&superuser, &inputs, &mut inexact).await?;
         let is_partial = options.tables.is_some();
         build(&superuser, &owner, server_version, &inputs, is_partial, &mut inexact).await?;
+
+        if let Some(dump) = &options.statistics_dump {
+            dump::restore(&owner, server_version, dump, &mut inexact).await?;
+        }
 
         superuser.run("write everything out", "CHECKPOINT").await?;
         let relations = find_relations(&superuser, &inputs).await?;

@@ -100,7 +100,8 @@ pub(crate) async fn write(superuser: &LabSession, inputs: &PlannerInputs, inexac
 /// have them in any definition.
 async fn take_conditions_off(superuser: &LabSession, inexact: &mut Vec<Inexact>) -> Result<(), TwinError> {
     let doing = "take conditions off domains";
-    let conditions = "SELECT format('ALTER DOMAIN %s DROP CONSTRAINT %I', k.contypid::regtype, k.conname), k.contypid::regtype::text
+    let conditions =
+        "SELECT format('ALTER DOMAIN %s DROP CONSTRAINT %I', k.contypid::regtype, k.conname), k.contypid::regtype::text
            FROM pg_catalog.pg_constraint k
            JOIN pg_catalog.pg_type t ON t.oid = k.contypid
            JOIN pg_catalog.pg_roles r ON r.oid = t.typowner

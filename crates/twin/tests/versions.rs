@@ -145,8 +145,10 @@ async fn texts_sort_as_in_the_source() {
         ];
         if has_icu {
             statements.push("CREATE COLLATION german (PROVIDER = icu, LOCALE = 'de-u-co-phonebk')".to_owned());
-            statements.push("CREATE COLLATION plain (PROVIDER = icu, LOCALE = 'und-u-ks-level2', DETERMINISTIC = false)".to_owned());
-            statements.push("ALTER TABLE words ADD COLUMN german text COLLATE german, ADD COLUMN plain text COLLATE plain".to_owned());
+            statements
+                .push("CREATE COLLATION plain (PROVIDER = icu, LOCALE = 'und-u-ks-level2', DETERMINISTIC = false)".to_owned());
+            statements
+                .push("ALTER TABLE words ADD COLUMN german text COLLATE german, ADD COLUMN plain text COLLATE plain".to_owned());
             statements.push("UPDATE words SET german = word, plain = lower(word)".to_owned());
             statements.push("CREATE INDEX ON words (german)".to_owned());
         }
