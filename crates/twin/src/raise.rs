@@ -271,7 +271,10 @@ async fn make_extensions(superuser: &LabSession, inputs: &PlannerInputs, inexact
             lacks("the twin's server could not make it; what needs it is left out");
         }
     }
-    Ok(())
+    // One that another brought along.
+    Ok(superuser
+        .run("drop extensions that reach out", &format!("DROP EXTENSION IF EXISTS {} CASCADE", REACHING_OUT.join(", ")))
+        .await?)
 }
 
 /// Everything that is defined, with rows and statistics at their time.
