@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use pgtailor_advisor::size::{PredictedIndex, StorageParameters, predict};
 use pgtailor_model::index::KeyPart;
 use pgtailor_model::name::{Oid, quote_identifier};
-use pgtailor_model::planner::{GinCounters, IndexHead, Relation, SchemaObjectKind};
+use pgtailor_model::planner::{IndexHead, Relation, SchemaObjectKind};
 use pgtailor_model::unit::Pages;
 use pgtailor_model::what_if::{CandidateIndex, CandidateStatistics};
 use pgtailor_postgres::lab_session::{LabSession, TextRow};
@@ -289,22 +289,13 @@ fn leaves_of<'a>(twin: &'a Twin, table: &'a Relation) -> Vec<&'a Relation> {
 }
 
 fn patch(data: &Path, path: &Path, predicted: PredictedIndex, method: &str) -> Result<(), TwinError> {
-    let number = |pages: Pages| u32::try_from(pages.0).unwrap_or(u32::MAX);
     let head = match method {
         "btree" => Some(IndexHead::BTree { levels: predicted.levels }),
-        "gin" => predicted.gin.map(|gin| {
-            IndexHead::Gin(GinCounters {
-                pending_pages: number(gin.pending_pages),
-                total_pages: number(gin.total_pages),
-                entry_pages: number(gin.entry_pages),
-                data_pages: number(gin.data_pages),
-                entries: i64::try_from(gin.entries).unwrap_or(i64::MAX),
-            })
+        "gin" => predicted.gin.map(IndexHead::Gin),
+        "brin" => predicted.range_map.filter(|pages| pages.0 > 1).map(|pages| IndexHead::Brin {
+            pages_per_range: PAGES_PER_RANGE,
+            map_pages: u32::try_from(pages.0).unwrap_or(u32::MAX),
         }),
-        "brin" => predicted
-            .range_map
-            .filter(|pages| pages.0 > 1)
-            .map(|pages| IndexHead::Brin { pages_per_range: PAGES_PER_RANGE, map_pages: number(pages) }),
         _ => None,
     };
     files::apply(data, &Patch { path: path.to_owned(), blocks: predicted.pages.0, head })

@@ -6,12 +6,13 @@
 //!
 //! Rows are taken to hold their keys independently of where they are: where neighbours share keys the lists are shorter.
 
-use pgtailor_model::unit::{Pages, count_as_f64, f64_as_count};
+use pgtailor_model::planner::GinCounters;
+use pgtailor_model::unit::{count_as_f64, f64_as_count};
 
+use super::PredictedIndex;
 use super::groups::strata;
 use super::inputs::{IndexInputs, KeyInputs};
 use super::layout::{LINE_POINTER, PAGE_HEADER, Values, aligned_down, entry_bytes};
-use super::{GinCounters, PredictedIndex};
 
 /// `MAXALIGN(sizeof(GinPageOpaqueData))` in `ginblock.h`, in bytes.
 const SPECIAL: f64 = 8.0;
@@ -72,13 +73,13 @@ pub(super) fn predicted(inputs: &IndexInputs) -> PredictedIndex {
         entry_pages += level;
     }
     let data_pages = data_pages.round();
-    let counted = |value: f64| Pages(f64_as_count(value));
+    let counted = |value: f64| u32::try_from(f64_as_count(value)).unwrap_or(u32::MAX);
     let counters = GinCounters {
         total_pages: counted(1.0 + entry_pages + data_pages),
         entry_pages: counted(entry_pages),
         data_pages: counted(data_pages),
-        entries: f64_as_count(entries),
-        pending_pages: Pages(0),
+        entries: i64::try_from(f64_as_count(entries)).unwrap_or(i64::MAX),
+        pending_pages: 0,
     };
     PredictedIndex { gin: Some(counters), ..PredictedIndex::of_pages(1.0 + entry_pages + data_pages) }
 }

@@ -24,6 +24,7 @@ pub use rows::{estimated_rows, nulls_kept};
 
 use pgtailor_model::catalog::Table;
 use pgtailor_model::index::IndexDefinition;
+use pgtailor_model::planner::GinCounters;
 use pgtailor_model::quantity::{Quantity, Unit};
 use pgtailor_model::snapshot::Server;
 use pgtailor_model::unit::{Pages, count_as_f64, f64_as_count};
@@ -39,21 +40,6 @@ pub struct PredictedIndex {
     pub gin: Option<GinCounters>,
     /// Pages of the range map of a BRIN index, which is `lastRevmapPage` in its metapage.
     pub range_map: Option<Pages>,
-}
-
-/// What the metapage of a GIN index counts (`GinMetaPageData` in `ginblock.h`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GinCounters {
-    /// All pages.
-    pub total_pages: Pages,
-    /// Pages of the tree of entries.
-    pub entry_pages: Pages,
-    /// Pages of posting trees.
-    pub data_pages: Pages,
-    /// Different keys.
-    pub entries: u64,
-    /// Pages of rows that wait to be sorted in: none after a build.
-    pub pending_pages: Pages,
 }
 
 impl PredictedIndex {

@@ -122,9 +122,9 @@ fn line(one: &Compared) -> String {
         let _ = write!(
             line,
             "  [entry pages {} of {entry}, data pages {} of {data}, entries {} of {}]",
-            counters.entry_pages.0,
-            counters.data_pages.0,
-            grouped(counters.entries),
+            counters.entry_pages,
+            counters.data_pages,
+            grouped(counters.entries.cast_unsigned()),
             grouped(entries)
         );
     }
