@@ -70,6 +70,9 @@ pub struct Locale {
     pub ctype: String,
     /// The locale of provider `icu` or `builtin`.
     pub locale: Option<String>,
+    /// Rules that change the order of provider `icu` (version 16 and later).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<String>,
     /// The provider's version of the collation.
     pub version: Option<String>,
 }

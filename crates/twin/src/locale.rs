@@ -49,6 +49,9 @@ fn clauses(server_version: u32, locale: &Locale) -> String {
             _ => "ICU_LOCALE",
         };
         let _ = write!(clauses, " LOCALE_PROVIDER {} {option} {}", quote_identifier(&locale.provider), quote_literal(name));
+        if let Some(rules) = locale.rules.as_deref().filter(|_| server_version >= 160_000) {
+            let _ = write!(clauses, " ICU_RULES {}", quote_literal(rules));
+        }
     }
     clauses
 }

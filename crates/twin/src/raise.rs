@@ -336,12 +336,12 @@ fn early_objects(inputs: &PlannerInputs) -> Vec<&SchemaObject> {
         .iter()
         .filter(|object| object.kind == SchemaObjectKind::ForeignKey && partitioned.contains(&object.table))
         .collect();
-    let referenced: BTreeSet<Oid> = keys.iter().flat_map(|key| key.needs.iter().copied()).collect();
-    let is_unique = |object: &&SchemaObject| {
-        matches!(object.kind, SchemaObjectKind::Constraint | SchemaObjectKind::Index)
-            && (object.table.is_some_and(|table| referenced.contains(&table)) || minds_nulls(object))
-    };
-    inputs.schema.iter().filter(is_unique).chain(keys).collect()
+    let mut concerned: BTreeSet<Oid> = keys.iter().flat_map(|key| key.needs.iter().copied()).collect();
+    let is_index = |object: &&SchemaObject| matches!(object.kind, SchemaObjectKind::Constraint | SchemaObjectKind::Index);
+    let indexes = || inputs.schema.iter().filter(is_index);
+    concerned.extend(indexes().filter(|object| minds_nulls(object)).filter_map(|object| object.table));
+    // All indexes of such a table, since the planner tries them in the order in which they were made.
+    indexes().filter(|object| object.table.is_some_and(|table| concerned.contains(&table))).chain(keys).collect()
 }
 
 /// Whether a constraint or an index may take two rows with nulls for the same; that it may not is no harm.

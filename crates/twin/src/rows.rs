@@ -3,7 +3,7 @@
 //! They are inserted by the owner, before there are most indexes and constraints. `NOT NULL` is in the way, and so are the few indexes that must
 //! be there before and are unique: the superuser takes that off in the catalog for as long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgtailor_model::name::{Oid, quote_identifier, quote_literal};
 use pgtailor_model::planner::{ColumnStatistic, Extremes, Inexact, PlannerInputs, SchemaObjectKind, StatisticColumn, slot_kind};
@@ -46,10 +46,20 @@ pub(crate) async fn insert(
             page.iter().filter_map(|extremes| Some((extremes, statement(names.get(&extremes.table)?, extremes, &[])?))).collect();
         refused.extend(send(owner, &statements).await?.into_iter().map(|(extremes, _)| extremes));
     }
+    // Of types that are not here, columns are left out of a table.
+    let here = columns_here(superuser, &refused, &names).await?;
     // A partition refuses rows that are not its own: then the other columns get some value that the partition has.
     let again: Vec<(&Extremes, String)> = refused
         .into_iter()
-        .filter_map(|extremes| Some((extremes, statement(names.get(&extremes.table)?, extremes, &fillings(inputs, extremes))?)))
+        .filter_map(|extremes| {
+            let name = names.get(&extremes.table)?;
+            let is_here = |column: &str| here.contains(&(name.clone(), column.to_owned()));
+            let mut fillings = fillings(inputs, extremes);
+            fillings.retain(|(column, _)| is_here(column));
+            let mut left = extremes.clone();
+            left.columns.retain(|extreme| is_here(&extreme.column));
+            Some((extremes, statement(name, &left, &fillings)?))
+        })
         .collect();
     for (extremes, error) in send(owner, &again).await? {
         let state = error.sqlstate().unwrap_or_default();
@@ -62,6 +72,30 @@ pub(crate) async fn insert(
         });
     }
     Ok(superuser.run("let columns be not null again", on).await?)
+}
+
+/// Columns that the twin's tables have, of those of `extremes`.
+async fn columns_here(
+    superuser: &LabSession,
+    extremes: &[&Extremes],
+    names: &BTreeMap<Oid, String>,
+) -> Result<BTreeSet<(String, String)>, TwinError> {
+    let tables: Vec<String> =
+        extremes.iter().filter_map(|extremes| Some(format!("({})", quote_literal(names.get(&extremes.table)?)))).collect();
+    if tables.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let sql = format!(
+        "SELECT t.name, a.attname FROM (VALUES {}) AS t (name) JOIN pg_catalog.pg_attribute a ON a.attrelid = to_regclass(t.name)
+          WHERE a.attnum > 0 AND NOT a.attisdropped",
+        tables.join(", ")
+    );
+    let found = superuser.rows("read the columns of tables", &sql).await?;
+    let pair = |row: Vec<Option<String>>| {
+        let [table, column] = row.try_into().ok()?;
+        Some((table?, column?))
+    };
+    Ok(found.into_iter().filter_map(pair).collect())
 }
 
 /// Names of tables as SQL, from the definitions.

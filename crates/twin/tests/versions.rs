@@ -28,6 +28,8 @@ const ALL: &str = "
     CREATE TABLE wide (few int, many int, text_c text COLLATE \"C\", CONSTRAINT many_is_positive CHECK (many > 0) NO INHERIT,
                        EXCLUDE USING gist (int4range(many, many + 1) WITH &&));
     INSERT INTO wide SELECT i % 4, i, 'text' || i FROM generate_series(1, 15000) i;
+    CREATE INDEX wide_late ON wide (many);
+    ALTER TABLE wide ADD PRIMARY KEY (many);
     CREATE INDEX ON wide (few, many);
     CREATE INDEX ON wide (text_c DESC);
     ALTER TABLE wide ADD CONSTRAINT few_is_small CHECK (few < 100) NOT VALID";
@@ -88,6 +90,7 @@ async fn what_each_version_adds_is_planned_alike() {
             "SELECT * FROM parts_2 WHERE grade = 'low' AND kind = 3 AND half = 1",
             "SELECT grade, kind FROM parts_2 GROUP BY grade, kind",
             "SELECT * FROM wide WHERE many = 77",
+            "SELECT many FROM wide WHERE many > 14900",
             "SELECT * FROM wide WHERE few < 0",
             "SELECT * FROM parts JOIN kinds ON parts.kind = kinds.id WHERE kinds.name = 'kind 3'",
         ]

@@ -1,6 +1,6 @@
 //! Constraints and indexes of tables, in the order in which the source made them: that is the order in which the planner tries indexes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use pgtailor_model::catalog::TableKind;
@@ -41,7 +41,9 @@ struct Raw {
 
 /// Adds constraints and indexes.
 pub(super) async fn read_definitions(transaction: &mut Transaction<'_>, reading: &mut Reading<'_>) -> Result<(), Error> {
-    let known = tables(reading.catalog);
+    let left_out = reading.left_out();
+    let mut known = tables(reading.catalog);
+    known.retain(|table, _| !left_out.contains(table));
     let mut constraints = Vec::new();
     stream(transaction, "read the constraints", CONSTRAINTS, &[], |row| {
         let table = Oid(row.get("table"));
@@ -88,7 +90,7 @@ pub(super) async fn read_definitions(transaction: &mut Transaction<'_>, reading:
             _ => drop(of_index.insert(raw.index, text.clone())),
         }
     }
-    read_indexes(transaction, reading, &of_index).await
+    read_indexes(transaction, reading, &of_index, &left_out).await
 }
 
 /// An index that implements a constraint is made by the constraint, whose text is in `of_index`.
@@ -96,6 +98,7 @@ async fn read_indexes(
     transaction: &Transaction<'_>,
     reading: &mut Reading<'_>,
     of_index: &BTreeMap<Oid, String>,
+    left_out: &BTreeSet<Oid>,
 ) -> Result<(), Error> {
     let mut options: BTreeMap<Oid, Vec<String>> = BTreeMap::new();
     let mut parents: BTreeMap<Oid, Oid> = BTreeMap::new();
@@ -109,7 +112,7 @@ async fn read_indexes(
         }
     }
     let catalog = reading.catalog;
-    let mut indexes: Vec<_> = catalog.indexes().filter(|(_, index)| index.valid).collect();
+    let mut indexes: Vec<_> = catalog.indexes().filter(|(table, index)| index.valid && !left_out.contains(&table.oid)).collect();
     indexes.sort_by_key(|(_, index)| index.oid);
     let names: BTreeMap<Oid, QualifiedName> =
         indexes.iter().map(|(table, index)| (index.oid, QualifiedName::new(&table.name.schema, &index.name))).collect();
@@ -150,7 +153,9 @@ async fn read_indexes(
             let _ = write!(made.sql, "; ALTER INDEX {} SET ({own})", name.sql());
         }
         reading.schema.push(made);
-        if let Some(above) = parents.get(&index.oid).and_then(|parent| names.get(parent)) {
+        // The server attaches no index of an exclusion constraint (`CompareIndexInfo` in `index.c`), and no plan depends on it.
+        let is_exclusion = of_index.get(&index.oid).is_some_and(|text| text.starts_with("EXCLUDE"));
+        if let Some(above) = parents.get(&index.oid).and_then(|parent| names.get(parent)).filter(|_| !is_exclusion) {
             let sql = format!("ALTER INDEX {} ATTACH PARTITION {}", above.sql(), name.sql());
             let parent = table.partition_of.into_iter().collect();
             reading.schema.push(object(SchemaObjectKind::IndexPartition, parent, sql));

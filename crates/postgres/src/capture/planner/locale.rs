@@ -77,10 +77,11 @@ pub(super) async fn read_locale(transaction: &Transaction<'_>, version: u32) -> 
         150_000.. => "d.daticulocale",
         _ => "NULL::text",
     };
+    let rules = if version >= 160_000 { "d.daticurules" } else { "NULL::text" };
     let collation_version = if version >= 150_000 { "d.datcollversion" } else { "NULL::text" };
     let sql = format!(
         "SELECT /* pgtailor */ pg_encoding_to_char(d.encoding)::text AS encoding, d.datcollate::text AS collate, d.datctype::text AS ctype,
-                {provider} AS provider, {locale} AS locale, {collation_version} AS version
+                {provider} AS provider, {locale} AS locale, {rules} AS rules, {collation_version} AS version
            FROM pg_catalog.pg_database d WHERE d.datname = current_database()"
     );
     let found = row(transaction, "read the database's locale", &sql).await?;
@@ -95,6 +96,7 @@ pub(super) async fn read_locale(transaction: &Transaction<'_>, version: u32) -> 
         collate: found.get("collate"),
         ctype: found.get("ctype"),
         locale: found.get("locale"),
+        rules: found.get("rules"),
         version: found.get("version"),
     })
 }

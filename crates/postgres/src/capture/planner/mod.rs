@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgtailor_model::catalog::Catalog;
 use pgtailor_model::name::Oid;
-use pgtailor_model::planner::{Inexact, PlannerInputs, SchemaObject, StatisticsLevel};
+use pgtailor_model::planner::{Inexact, PlannerInputs, SchemaObject, SchemaObjectKind, StatisticsLevel};
 use pgtailor_model::snapshot::{Capabilities, Server};
 use tokio_postgres::Transaction;
 
@@ -55,6 +55,12 @@ impl Reading<'_> {
         self.server.version >= version
     }
 
+    /// Tables that cannot be carried to a twin, with everything that belongs to them.
+    fn left_out(&self) -> BTreeSet<Oid> {
+        let tables = self.inexact.iter().filter(|inexact| inexact.object.starts_with("table "));
+        tables.filter_map(|inexact| inexact.table).collect()
+    }
+
     /// Notes that something cannot be had in the twin.
     fn missing(&mut self, object: impl Into<String>, table: Option<Oid>, reason: impl Into<String>) {
         self.inexact.push(Inexact { object: object.into(), table, reason: reason.into() });
@@ -82,7 +88,11 @@ pub(super) async fn read(
     columns::read_tables(transaction, &mut reading).await?;
     definitions::read_definitions(transaction, &mut reading).await?;
     objects::read_objects(transaction, &mut reading).await?;
-    reading.schema.sort_by_key(|object| object.kind);
+    reading.schema.sort_by_key(|object| match object.kind {
+        // As they were made, mixed: of two indexes that serve alike the planner takes by that order.
+        SchemaObjectKind::Index => SchemaObjectKind::Constraint,
+        kind => kind,
+    });
 
     let mut inputs = PlannerInputs {
         // Values are here until somebody replaces them.
@@ -94,7 +104,7 @@ pub(super) async fn read(
         settings,
         search_path: Vec::new(),
         schema: std::mem::take(&mut reading.schema),
-        relations: relations::read_relations(transaction, &reading).await?,
+        relations: relations::read_relations(transaction, &mut reading).await?,
         statistics: Vec::new(),
         extended: Vec::new(),
         extremes: Vec::new(),
@@ -103,9 +113,9 @@ pub(super) async fn read(
         plans: Vec::new(),
         inexact: Vec::new(),
     };
-    if let Some(tables) = &options.tables {
-        let family = inputs.families(tables);
-        inputs = inputs.subset(&family);
+    let family = options.tables.as_ref().map(|tables| inputs.families(tables));
+    if let Some(family) = &family {
+        inputs = inputs.subset(family);
     }
     let known: BTreeSet<Oid> = inputs.relations.iter().map(|relation| relation.oid).collect();
     inputs.statistics = statistics::read_statistics(transaction, &mut reading, &known, options.level).await?;
@@ -116,7 +126,10 @@ pub(super) async fn read(
     }
     reading.inexact.sort();
     inputs.inexact = reading.inexact;
-    inputs.inexact.retain(|inexact| inexact.table.is_none_or(|table| known.contains(&table)));
+    // A table that could not be read has no relation, but is wanted.
+    if let Some(family) = family {
+        inputs.inexact.retain(|inexact| inexact.table.is_none_or(|table| family.contains(&table) || known.contains(&table)));
+    }
     Ok(inputs)
 }
 

@@ -80,7 +80,9 @@ async fn read_statistics_objects(transaction: &mut Transaction<'_>, reading: &mu
           WHERE {} ORDER BY s.oid",
         of_interest("pg_statistic_ext", "s.oid")
     );
-    let known = tables(reading.catalog);
+    let left_out = reading.left_out();
+    let mut known = tables(reading.catalog);
+    known.retain(|table, _| !left_out.contains(table));
     let found = rows(transaction, "read the extended statistics", &sql, &[]).await?;
     let found: Vec<_> = found.iter().filter(|row| known.contains_key(&Oid(row.get("table")))).collect();
     let wanted: Vec<Wanted> =

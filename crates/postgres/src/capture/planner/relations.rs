@@ -1,6 +1,6 @@
 //! `pg_class` and sizes of files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgtailor_model::catalog::TableKind;
 use pgtailor_model::name::{Oid, QualifiedName};
@@ -17,33 +17,39 @@ SELECT /* pgtailor */ c.oid AS oid, c.relpages AS pages, c.reltuples AS tuples, 
   FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'm', 'p', 'i', 'I')";
 
 /// Every table of the catalog and its valid indexes, as `pg_class` has them; those of no interest to a twin are left out.
-pub(super) async fn read_relations(transaction: &Transaction<'_>, reading: &Reading<'_>) -> Result<Vec<Relation>, Error> {
+pub(super) async fn read_relations(transaction: &Transaction<'_>, reading: &mut Reading<'_>) -> Result<Vec<Relation>, Error> {
     let mut counters: BTreeMap<Oid, (i32, f32, i32)> = BTreeMap::new();
     stream(transaction, "read the planner's counters", COUNTERS, &[], |row| {
         counters.insert(Oid(row.get("oid")), (row.get("pages"), row.get("tuples"), row.get("all_visible")));
     })
     .await?;
     let block_size = u64::from(reading.server.block_size.max(1));
-    let relation = |oid: Oid, name: QualifiedName, table: Oid, size: Option<Bytes>| {
+    let mut unmeasured = BTreeSet::new();
+    let mut relation = |oid: Oid, name: QualifiedName, table: Oid, kind: TableKind, size: Option<Bytes>| {
         let (pages, tuples, all_visible) = *counters.get(&oid)?;
-        let blocks = size.map(|size| size.0 / block_size);
+        let blocks = match size {
+            _ if kind == TableKind::Partitioned => None,
+            Some(size) => Some(size.0 / block_size),
+            None => {
+                unmeasured.insert(table);
+                u64::try_from(pages).ok()
+            }
+        };
         Some(Relation { oid, name, table, pages, tuples, all_visible, blocks, head: None })
     };
-    let left_out: Vec<Oid> = reading
-        .inexact
-        .iter()
-        .filter(|inexact| inexact.object.starts_with("table "))
-        .filter_map(|inexact| inexact.table)
-        .collect();
+    let left_out = reading.left_out();
     let mut relations = Vec::new();
     for table in reading.catalog.tables.iter().filter(|table| !left_out.contains(&table.oid)) {
-        let size = table.size.filter(|_| table.kind != TableKind::Partitioned);
-        relations.extend(relation(table.oid, table.name.clone(), table.oid, size));
+        relations.extend(relation(table.oid, table.name.clone(), table.oid, table.kind, table.size));
         for index in table.indexes.iter().filter(|index| index.valid && index.definition.is_some()) {
             let name = QualifiedName::new(&table.name.schema, &index.name);
-            let size = index.size.filter(|_| table.kind != TableKind::Partitioned);
-            relations.extend(relation(index.oid, name, table.oid, size));
+            relations.extend(relation(index.oid, name, table.oid, table.kind, index.size));
         }
+    }
+    for table in unmeasured {
+        let name = reading.catalog.table_by_oid(table).map(|table| table.name.to_string()).unwrap_or_default();
+        let reason = "they could not be measured, for example behind a lock: taken as they were when last vacuumed or analyzed";
+        reading.missing(format!("sizes of {name}"), Some(table), reason);
     }
     Ok(relations)
 }

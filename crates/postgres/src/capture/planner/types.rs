@@ -65,16 +65,22 @@ async fn read_collations(transaction: &Transaction<'_>, reading: &mut Reading<'_
         150_000.. => "l.colliculocale",
         _ => "NULL::text",
     };
+    let rules = if reading.at_least(160_000) { "l.collicurules" } else { "NULL::text" };
     let sql = format!(
         "SELECT /* pgtailor */ n.nspname AS schema, l.collname AS name, l.collprovider AS provider, l.collisdeterministic AS deterministic,
-                l.collcollate::text AS collate, l.collctype::text AS ctype, {locale} AS locale
+                l.collcollate::text AS collate, l.collctype::text AS ctype, {locale} AS locale, {rules} AS rules
            FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace
           WHERE {} ORDER BY l.oid",
         of_interest("pg_collation", "l.oid")
     );
     for row in rows(transaction, "read the collations", &sql, &[]).await? {
         let name = name_of(&row);
-        let provider = if row.get::<_, i8>("provider").cast_unsigned() == b'i' { "icu" } else { "libc" };
+        let provider = match row.get::<_, i8>("provider").cast_unsigned() {
+            b'i' => "icu",
+            b'b' => "builtin",
+            _ => "libc",
+        };
+        let rules = row.get::<_, Option<String>>("rules").map(|rules| format!(", RULES = {}", quote_literal(&rules)));
         let collate: Option<String> = row.get("collate");
         let ctype: Option<String> = row.get("ctype");
         let text = |value: Option<String>| quote_literal(&value.unwrap_or_default());
@@ -84,7 +90,11 @@ async fn read_collations(transaction: &Transaction<'_>, reading: &mut Reading<'_
             (None, _) => format!("LC_COLLATE = {}, LC_CTYPE = {}", text(collate), text(ctype)),
         };
         let deterministic = if row.get("deterministic") { "" } else { ", DETERMINISTIC = false" };
-        let sql = format!("CREATE COLLATION {} (PROVIDER = {provider}, {place}{deterministic})", name.sql());
+        let sql = format!(
+            "CREATE COLLATION {} (PROVIDER = {provider}, {place}{deterministic}{})",
+            name.sql(),
+            rules.unwrap_or_default()
+        );
         reading.schema.push(SchemaObject::new(SchemaObjectKind::Collation, name.to_string(), sql));
     }
     Ok(())
