@@ -6,6 +6,7 @@
 //!
 //! To add a check: one file in `check/`, one line in [`ALL`]. The doc comment's headings are the manual page, and a test looks for them.
 
+mod candidate;
 mod check;
 mod family;
 mod performance;
@@ -18,6 +19,7 @@ mod threshold;
 #[cfg(test)]
 mod fixture;
 
+pub use candidate::candidates;
 pub use check::{ALL, Check, Subject};
 pub use performance::table_performance;
 pub use run::{Outcome, Unexamined, run};

@@ -5,6 +5,7 @@
 use pgtailor_model::catalog::{Index, Table};
 use pgtailor_model::index::{Direction, KeyPart, Nulls};
 use pgtailor_model::shape::{OrderKey, Shape, Subject};
+use pgtailor_model::workload::Query;
 
 use crate::threshold::{ASSUMED_RANGE_FRACTION, WELL_SERVED_FRACTION};
 
@@ -39,6 +40,12 @@ pub(crate) fn need(shape: &Shape, is_selective: bool) -> Option<Need> {
     };
     let need = Need { equality, range, order };
     (!need.equality.is_empty() || !need.range.is_empty() || !need.order.is_empty()).then_some(need)
+}
+
+/// Whether anything in `query` picks some rows, other than the joins of the reference at `position`.
+pub(crate) fn picks_rows(query: &Query, position: usize) -> bool {
+    let picks = |shape: &Shape| !shape.equality().is_empty() || !shape.range().is_empty() || shape.limited;
+    query.shapes.iter().enumerate().any(|(other, shape)| other != position && picks(shape))
 }
 
 /// The columns of an index that would serve `need`, as SQL would list them: those of equality first, then the order, else a range.

@@ -35,8 +35,11 @@ pub enum Command {
     Optimize(OptimizeArguments),
     /// Write everything known about the database, without any row of data, to a file
     Capture(CaptureArguments),
-    /// Show how tables are used and what is wrong; exits with 1 when something is
+    /// Show how tables are used and what is wrong, or with --plans how statements would be planned; exits with 1 when something is wrong
     Check(CheckArguments),
+    /// Private servers without data that plan like the database: to EXPLAIN production's plans on this machine
+    #[command(subcommand)]
+    Twin(TwinCommand),
     /// Show what the database is asked to do: statements by time, tables, values, and what was left out and why
     Workload(WorkloadArguments),
     /// Take applied changes back
@@ -159,6 +162,7 @@ pub struct CaptureArguments {
 
 /// `pgtailor check`
 #[derive(Args, Debug)]
+#[command(after_help = CHECK_EXAMPLES)]
 pub struct CheckArguments {
     /// A snapshot file; else the database is asked
     #[arg(value_name = "SNAPSHOT", conflicts_with = "database")]
@@ -170,6 +174,109 @@ pub struct CheckArguments {
     /// Exit with 1 when something at least this bad is found
     #[arg(long, value_enum, default_value_t = FailOn::Notice, value_name = "SEVERITY")]
     pub fail_on: FailOn,
+
+    #[command(flatten)]
+    pub plans: PlanArguments,
+}
+
+/// `pgtailor check --plans`
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Plans")]
+pub struct PlanArguments {
+    /// Plan statements at the size of the database in SNAPSHOT, in a private server without data; nothing else is connected to
+    ///
+    /// Exits with 1 when one would read too much, or costs more than before
+    #[arg(long, requires = "snapshot", conflicts_with = "fail_on")]
+    pub plans: bool,
+
+    /// The statements: an `.sql` file, a folder of them, a server log, or `-`; without any, those that the snapshot recorded
+    #[arg(long, value_name = "SOURCE", requires = "plans")]
+    pub workload: Vec<String>,
+
+    /// What server logs are; else their first lines decide
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "plans")]
+    pub log_format: Option<LogFormatName>,
+
+    /// The server's `log_line_prefix`, spaces at its end included; else the entries decide
+    #[arg(long, value_name = "PREFIX", requires = "plans")]
+    pub log_line_prefix: Option<String>,
+
+    /// Apply this DDL first, for example the change's migration, and compare with before
+    #[arg(long, value_name = "FILE", requires = "plans")]
+    pub apply_sql: Vec<PathBuf>,
+
+    /// The most rows of one table that a statement may read by sequential scans
+    #[arg(long, value_name = "ROWS", default_value_t = pgtailor::MOST_SCANNED_ROWS.0, conflicts_with = "max_pages", requires = "plans")]
+    pub max_rows: u64,
+
+    /// The same in pages, in place of rows
+    #[arg(long, value_name = "PAGES", requires = "plans")]
+    pub max_pages: Option<u64>,
+
+    /// How many times its cost from before --apply-sql a statement may cost
+    #[arg(long, value_name = "TIMES", default_value_t = pgtailor::MOST_GROWTH, value_parser = positive, requires = "plans")]
+    pub max_growth: f64,
+
+    /// Fail also when a statement cannot be planned
+    #[arg(long, requires = "plans")]
+    pub strict: bool,
+
+    #[command(flatten)]
+    pub server: ServerArguments,
+}
+
+/// Which server programs a twin runs on.
+#[derive(Args, Debug)]
+pub struct ServerArguments {
+    /// Folder with the server's programs (initdb, postgres); else the newest of the source's major version
+    #[arg(long, value_name = "FOLDER")]
+    pub server: Option<PathBuf>,
+
+    /// Take a server of another major version when the source's is not installed: plans are approximate
+    #[arg(long)]
+    pub other_major: bool,
+}
+
+/// `pgtailor twin`
+#[derive(Debug, Subcommand)]
+pub enum TwinCommand {
+    /// Start one from a snapshot, test it, and leave it running
+    Start(TwinStartArguments),
+    /// List those that run
+    List,
+    /// Stop one, or all, and remove everything of them
+    Stop(TwinStopArguments),
+}
+
+/// `pgtailor twin start`
+#[derive(Args, Debug)]
+pub struct TwinStartArguments {
+    /// The snapshot file
+    #[arg(value_name = "SNAPSHOT")]
+    pub snapshot: PathBuf,
+
+    /// Only these tables with their partitions and parents: `orders`, `app.orders`, `app.*`; may be given several times
+    #[arg(long, value_name = "TABLES", value_delimiter = ',')]
+    pub tables: Vec<String>,
+
+    /// Only tables that recorded statements use
+    #[arg(long, conflicts_with = "tables")]
+    pub used_tables: bool,
+
+    #[command(flatten)]
+    pub server: ServerArguments,
+}
+
+/// `pgtailor twin stop`
+#[derive(Args, Debug)]
+pub struct TwinStopArguments {
+    /// Its identifier in `pgtailor twin list`, or the beginning of it, or its folder
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    pub id: Option<String>,
+
+    /// Stop all of them
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// `pgtailor workload`
@@ -357,12 +464,21 @@ Examples:
   pgtailor demo                                        see the whole loop on a private server
   pgtailor check -d shop                               how tables are used, and what is wrong
   pgtailor workload -d shop                            which statements take the time
+  pgtailor twin start shop.snapshot                    EXPLAIN its plans on this machine
   pgtailor optimize -d shop --dry-run --catalog indexes.toml
   pgtailor optimize -d shop --catalog indexes.toml     asks before it changes anything
   pgtailor undo -d shop --all                          take everything back
 
 The database is chosen as psql chooses it: -d, DATABASE_URL, PGHOST, PGSERVICE, ~/.pgpass.
 Exit status: 0 done or nothing found, 1 something found, 2 could not do it.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  pgtailor check -d shop                               how tables are used, and what is wrong
+  pgtailor check shop.snapshot --plans --workload queries/
+                                                       a change's statements at production's size
+  pgtailor check shop.snapshot --plans --workload queries/ --apply-sql migration.sql
+                                                       the same with the indexes that the change brings";
 
 const WORKLOAD_EXAMPLES: &str = "\
 Examples:

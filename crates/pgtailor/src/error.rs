@@ -53,6 +53,26 @@ pub enum Error {
     /// No twin.
     #[error(transparent)]
     Twin(#[from] pgtailor_twin::TwinError),
+    /// No twin of this identifier runs here, or several do.
+    #[error("{} twin called `{id}` runs here", if *ambiguous { "more than one" } else { "no" })]
+    NoTwin {
+        /// What was asked for.
+        id: String,
+        /// Whether several are called so.
+        ambiguous: bool,
+        /// Those that run.
+        known: Vec<String>,
+    },
+    /// A statement of a change that the twin's server refuses.
+    #[error("cannot apply {place}: {reason} (SQLSTATE {sqlstate})")]
+    Change {
+        /// File and line.
+        place: String,
+        /// Why, as a clause.
+        reason: String,
+        /// The server's code.
+        sqlstate: String,
+    },
     /// A source that a snapshot cannot stand in for.
     #[error("workload `{argument}` needs the database itself, and a snapshot is all there is")]
     NeedsDatabase {
@@ -141,6 +161,13 @@ impl Error {
             Self::NoTables { .. } => {
                 Some("name it like `orders`, `app.orders` or `app.*`; pgtailor check lists the tables".to_owned())
             }
+            Self::NoTwin { known, .. } if known.is_empty() => Some("pgtailor twin start FILE starts one".to_owned()),
+            Self::NoTwin { known, .. } => Some(format!("these run: {}", known.join(", "))),
+            Self::Change { .. } => Some(
+                "the file is carried out by a role that owns the schema and nothing else; capture again when the schema is older \
+                 than the change expects"
+                    .to_owned(),
+            ),
             Self::Twin(error) => error.hint(),
             Self::CatalogMistakes { .. } => Some("correct the catalog; nothing was changed".to_owned()),
             _ => None,

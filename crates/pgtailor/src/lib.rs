@@ -25,6 +25,7 @@ mod doctor;
 mod error;
 mod optimize;
 mod optimizer;
+mod plan_check;
 pub mod startup;
 mod twin;
 mod undo;
@@ -36,8 +37,10 @@ pub use doctor::{Role, examine_setup, least_privilege_script};
 pub use error::Error;
 pub use optimize::{Applied, Mode, OptimizeReport, Options, apply, optimize, settle};
 pub use optimizer::{CatalogMut, DeclareError, Optimizer};
+pub use plan_check::{MOST_GROWTH, MOST_SCANNED_ROWS, PlanCheckOptions, check_plans};
 pub use twin::{
-    Deviation, OtherMajor, RaiseOptions, Raised, SelfTest, Twin, TwinCapture, TwinError, WantedTables, capture_for_twin,
+    Deviation, OtherMajor, RaiseOptions, Raised, SelfTest, StartTwin, StartedTwin, Twin, TwinCapture, TwinError, WantedTables,
+    capture_for_twin, running_twins, start_twin, stop_all_twins, stop_twin,
 };
 pub use undo::{Undone, history, remove_ledger, undo, undo_preview};
 pub use workload::{Bound, Costs, ForeignCode, LogFormat, ObservedWorkload, WorkloadOptions, observe, observe_snapshot};

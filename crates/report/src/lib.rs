@@ -27,6 +27,8 @@ pub use view::demo::DemoReport;
 pub use view::doctor::DoctorReport;
 pub use view::history::HistoryReport;
 pub use view::outcome::OutcomeReport;
+pub use view::plan_check::{PlanCheckReport, UnplannedCount};
 pub use view::rollout::RolloutReport;
 pub use view::together::Together;
+pub use view::twin::{TwinReport, TwinsReport, Which};
 pub use view::workload::{Values, WorkloadReport};

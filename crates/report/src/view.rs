@@ -6,8 +6,10 @@ pub mod demo;
 pub mod doctor;
 pub mod history;
 pub mod outcome;
+pub mod plan_check;
 pub mod rollout;
 pub mod together;
+pub mod twin;
 pub mod workload;
 
 use jiff::Timestamp;

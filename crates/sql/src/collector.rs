@@ -71,7 +71,7 @@ pub enum Values<'a> {
 }
 
 /// Gathers observations; [`Collector::fill`] is how they come in.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Collector {
     /// Statements with their fingerprints, in the order in which they were met.
     pub(crate) groups: Vec<(String, Group)>,

@@ -29,4 +29,5 @@ mod what_if_statistics;
 pub use error::TwinError;
 pub use raise::{OtherMajor, RaiseOptions, Raised, Twin};
 pub use self_test::{Deviation, SelfTest, Shape, nodes};
+pub use session::{DATABASE, PLANNER};
 pub use what_if::{BlockingWhatIf, TwinWhatIf};

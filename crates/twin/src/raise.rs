@@ -161,6 +161,11 @@ impl Twin {
         self.address.planner(Limits::OBSERVER).await
     }
 
+    /// The server alone, for whoever wants to leave it running.
+    pub fn into_lab(self) -> Lab {
+        self.lab
+    }
+
     /// Stops it and removes everything.
     pub fn stop(self) -> Result<(), TwinError> {
         Ok(self.lab.stop()?)

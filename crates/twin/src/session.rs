@@ -9,13 +9,13 @@ use pgtailor_postgres::session::{Limits, ReadOnlySession};
 use crate::error::TwinError;
 
 /// The database of every twin.
-pub(crate) const DATABASE: &str = "twin";
+pub const DATABASE: &str = "twin";
 
 /// Owns the database and everything that definitions make, and has no other right.
 pub(crate) const OWNER: &str = "pgtailor_owner";
 
 /// Plans statements; may read and write the twin's tables, owns nothing, and has no other right.
-pub(crate) const PLANNER: &str = "pgtailor_planner";
+pub const PLANNER: &str = "pgtailor_planner";
 
 const PINNED: &str = "SET search_path = pg_catalog, pg_temp; SET lock_timeout = '10s'; SET client_min_messages = error";
 

@@ -11,7 +11,7 @@ use pgtailor_model::workload::Query;
 use super::{Check, Subject};
 use crate::family::{Family, families, without_counters};
 use crate::reading::{Reading, evidence, reading};
-use crate::serving::{Need, columns, columns_sql, fraction, is_served, need};
+use crate::serving::{Need, columns, columns_sql, fraction, is_served, need, picks_rows};
 use crate::threshold::{
     LARGEST_INDEXED_FRACTION, MOST_CAUSES, SEQUENTIAL_SHARE_POOR, SEQUENTIAL_SHARE_WATCH, TIME_SHARE_CRITICAL,
 };
@@ -170,12 +170,6 @@ fn is_worth_an_index(need: &Need, family: &Family<'_>) -> bool {
         .or_else(|| family.leaves.first().and_then(|leaf| fraction(need, leaf)))
         .is_none_or(|left| left <= LARGEST_INDEXED_FRACTION);
     (picks_few || !need.order.is_empty()) && !family.leaves.iter().all(|leaf| is_served(need, leaf))
-}
-
-/// Whether anything in `query` picks some rows, other than the joins of the reference at `position`.
-fn picks_rows(query: &Query, position: usize) -> bool {
-    let picks = |shape: &Shape| !shape.equality().is_empty() || !shape.range().is_empty() || shape.limited;
-    query.shapes.iter().enumerate().any(|(other, shape)| other != position && picks(shape))
 }
 
 /// The statements that filter `family` only in ways that no B-tree serves, longest first.

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use pgtailor::model::finding::Severity;
 use pgtailor::report::AnalysisReport;
 
-use super::database;
+use super::{database, plan_check};
 use crate::Verdict;
 use crate::arguments::{CheckArguments, FailOn};
 use crate::output::Printer;
@@ -12,7 +12,13 @@ use crate::output::Printer;
 /// Checks a snapshot or the database itself.
 pub async fn run(arguments: &CheckArguments, printer: &Printer) -> anyhow::Result<Verdict> {
     let snapshot = match &arguments.snapshot {
-        Some(path) => pgtailor::read_snapshot(path).with_context(|| format!("cannot read {}", path.display()))?,
+        Some(path) => {
+            let snapshot = pgtailor::read_snapshot(path).with_context(|| format!("cannot read {}", path.display()))?;
+            if arguments.plans.plans {
+                return plan_check::run(&snapshot, &arguments.plans, printer).await;
+            }
+            snapshot
+        }
         None => pgtailor::capture(&database(&arguments.connection)?).await?,
     };
     let analysis = pgtailor::examine(snapshot);

@@ -8,6 +8,8 @@ mod doctor;
 mod history;
 mod man;
 mod optimize;
+mod plan_check;
+mod twin;
 mod undo;
 mod workload;
 
@@ -26,6 +28,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Verd
         Command::Optimize(arguments) => optimize::run(&arguments, printer).await,
         Command::Capture(arguments) => capture::run(&arguments, printer).await,
         Command::Check(arguments) => check::run(&arguments, printer).await,
+        Command::Twin(command) => twin::run(command, printer).await,
         Command::Workload(arguments) => workload::run(&arguments, printer).await,
         Command::Undo(arguments) => undo::run(&arguments, printer).await,
         Command::History(connection) => history::run(&connection, printer).await,

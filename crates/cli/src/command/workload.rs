@@ -43,13 +43,18 @@ fn options(arguments: &SourceArguments) -> WorkloadOptions {
         sources: arguments.workload.clone(),
         since: arguments.since.clone(),
         sampling: Duration::from_secs(u64::from(arguments.sampling_seconds)),
-        log_format: arguments.log_format.map(|format| match format {
-            LogFormatName::Stderr => LogFormat::Stderr,
-            LogFormatName::Csv => LogFormat::Csv,
-            LogFormatName::Json => LogFormat::Json,
-        }),
+        log_format: arguments.log_format.map(log_format),
         log_line_prefix: arguments.log_line_prefix.clone(),
         resume: arguments.resume.clone(),
         ..WorkloadOptions::default()
+    }
+}
+
+/// What a flag says of logs.
+pub(super) fn log_format(name: LogFormatName) -> LogFormat {
+    match name {
+        LogFormatName::Stderr => LogFormat::Stderr,
+        LogFormatName::Csv => LogFormat::Csv,
+        LogFormatName::Json => LogFormat::Json,
     }
 }

@@ -82,7 +82,8 @@ pub(crate) fn used_tables(workload: &Workload) -> BTreeSet<Oid> {
     workload.queries.iter().flat_map(|query| query.shapes.iter().map(|shape| shape.table)).collect()
 }
 
-fn named_tables(catalog: &Catalog, patterns: &[String]) -> Result<BTreeSet<Oid>, Error> {
+/// The tables whose names are among `patterns`.
+pub(crate) fn named_tables(catalog: &Catalog, patterns: &[String]) -> Result<BTreeSet<Oid>, Error> {
     let mut found = BTreeSet::new();
     for pattern in patterns {
         let names = catalog.tables.iter().filter(|table| {

@@ -11,8 +11,9 @@ mod split;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pgtailor_model::catalog::Catalog;
 use pgtailor_model::snapshot::Snapshot;
-use pgtailor_model::workload::{Coverage, Workload};
+use pgtailor_model::workload::{Coverage, SourceReport, Workload};
 use pgtailor_postgres::connect::Database;
 use pgtailor_postgres::session::ReadOnlySession;
 use pgtailor_sql::Collector;
@@ -124,6 +125,43 @@ async fn gather(
     session: Option<&ReadOnlySession>,
     options: &WorkloadOptions,
 ) -> Result<(Workload, Option<Positions>), Error> {
+    let mut gathered = read_sources(snapshot, session, options).await?;
+    let positions = gathered.positions.take();
+    Ok((gathered.understood(&snapshot.catalog, &search_path(snapshot))?, positions))
+}
+
+/// What sources gave, before anything is known of the tables that the statements name.
+#[derive(Clone)]
+pub(crate) struct Gathered {
+    collector: Collector,
+    reports: Vec<SourceReport>,
+    coverage: Coverage,
+    unavailable: Option<(String, String)>,
+    positions: Option<Positions>,
+}
+
+impl Gathered {
+    /// The workload over the tables of `catalog`, in which names are looked for along `search_path`.
+    pub(crate) fn understood(self, catalog: &Catalog, search_path: &[String]) -> Result<Workload, Error> {
+        let mut workload = self.collector.understand(catalog, search_path);
+        if workload.queries.is_empty()
+            && workload.skipped.is_empty()
+            && let Some((reason, remedy)) = self.unavailable
+        {
+            return Err(Error::NoStatements { reason, remedy });
+        }
+        workload.sources = self.reports;
+        workload.coverage = self.coverage;
+        Ok(workload)
+    }
+}
+
+/// Reads all sources.
+pub(crate) async fn read_sources(
+    snapshot: &Snapshot,
+    session: Option<&ReadOnlySession>,
+    options: &WorkloadOptions,
+) -> Result<Gathered, Error> {
     let since = options.since.as_deref().map(source::read_earlier).transpose()?;
     let usual = ["pg_stat_statements".to_owned()];
     let arguments = if options.sources.is_empty() { &usual[..] } else { &options.sources };
@@ -147,14 +185,5 @@ async fn gather(
     if let Some(session) = session {
         reports.extend(bound::examples(session, &mut collector).await?);
     }
-    let mut workload = collector.understand(&snapshot.catalog, &search_path(snapshot));
-    if workload.queries.is_empty()
-        && workload.skipped.is_empty()
-        && let Some((reason, remedy)) = unavailable
-    {
-        return Err(Error::NoStatements { reason, remedy });
-    }
-    workload.sources = reports;
-    workload.coverage = coverage;
-    Ok((workload, positions))
+    Ok(Gathered { collector, reports, coverage, unavailable, positions })
 }
