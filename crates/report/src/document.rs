@@ -75,6 +75,8 @@ pub enum Text {
     Sql(String),
     /// A normalized statement to recognise, not to run: cut to a line where room is short.
     Excerpt(String),
+    /// A command for a shell: continued as a shell continues it, so that what is copied runs.
+    Shell(String),
 }
 
 /// One number that says much.
@@ -238,6 +240,11 @@ impl Fact {
     /// A statement under a label.
     pub fn sql(label: impl Into<String>, statement: impl Into<String>) -> Self {
         Self { label: label.into(), value: Text::Sql(statement.into()), source: String::new() }
+    }
+
+    /// A command under a label.
+    pub fn shell(label: impl Into<String>, command: impl Into<String>) -> Self {
+        Self { label: label.into(), value: Text::Shell(command.into()), source: String::new() }
     }
 }
 

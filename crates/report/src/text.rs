@@ -48,6 +48,22 @@ pub fn wrap_pieces(pieces: impl IntoIterator<Item = String>, limit: usize, long:
     lines
 }
 
+/// A command of a shell as lines of at most `limit` columns, each but the last ending in the backslash that continues it. Nothing within
+/// quotes is broken, and no word.
+pub fn shell(command: &str, limit: usize) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for piece in printable(command).split(' ') {
+        match words.last_mut() {
+            Some(word) if word.matches('\'').count() % 2 == 1 => *word = format!("{word} {piece}"),
+            _ => words.push(piece.to_owned()),
+        }
+    }
+    let mut lines = wrap_pieces(words, limit.saturating_sub(2), LongPiece::Keep);
+    let last = lines.len() - 1;
+    lines[..last].iter_mut().for_each(|line| line.push_str(" \\"));
+    lines
+}
+
 /// `text` on one line of at most `limit` columns; `…` stands for what does not fit. White space is collapsed.
 pub fn cut(text: &str, limit: usize) -> String {
     let line = printable(&text.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -95,6 +111,12 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(wrap("", 10), [""]);
+    }
+
+    #[test]
+    fn a_command_is_continued_as_a_shell_does_it() {
+        assert_eq!(shell("psql -h /tmp/x -U planner twin", 20), ["psql -h /tmp/x -U \\", "planner twin"]);
+        assert_eq!(shell("a 'b c d' e", 6), ["a \\", "'b c d' \\", "e"]);
     }
 
     #[test]

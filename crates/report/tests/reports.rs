@@ -2,12 +2,12 @@
 
 mod fixture;
 
-use fixture::{asked, observed};
+use fixture::{asked, observed, planned};
 use pgtailor_model::declared::CatalogPolicy;
 use pgtailor_report::document::{Block, Fact, Text};
 use pgtailor_report::{
-    AnalysisReport, CatalogReport, Colour, DemoReport, DoctorReport, HistoryReport, OutcomeReport, Report, RolloutReport, Style,
-    Together, Values, format, render,
+    AnalysisReport, CatalogReport, Colour, DemoReport, DoctorReport, HistoryReport, OutcomeReport, PlanCheckReport, Report,
+    RolloutReport, Style, Together, TwinReport, TwinsReport, UnplannedCount, Values, Which, format, render,
 };
 use unicode_width::UnicodeWidthStr as _;
 
@@ -37,6 +37,10 @@ fn each(mut check: impl FnMut(&dyn Report, Harm)) {
     check(&Together::new("dry-run", vec![&catalog, &proposal]), Harm::None);
     let (workload, tables) = (asked::workload(), asked::catalog());
     check(&asked::report(&workload, &tables, Values::Hidden), Harm::None);
+    let (plans, twins, now) = (planned::check(), [planned::twin()], twins_seen_at());
+    check(&PlanCheckReport { check: &plans, unplanned: UnplannedCount::Listed }, Harm::None);
+    check(&TwinReport { twin: &twins[0], fidelity: &plans.fidelity, inexact: &plans.inexact }, Harm::None);
+    check(&TwinsReport { twins: &twins, which: Which::Running, now }, Harm::None);
 
     let (rollout, judged, outcomes) = (fixture::hostile_rollout(), fixture::hostile_judged(), fixture::hostile_outcomes());
     let (entries, measurement, diagnosis) =
@@ -52,6 +56,15 @@ fn each(mut check: impl FnMut(&dyn Report, Harm)) {
     check(&DemoReport::new(&measurement, &judged, CatalogPolicy::All, &outcomes), Harm::Names);
     let (workload, tables) = (asked::hostile_workload(), asked::hostile_catalog());
     check(&asked::report(&workload, &tables, Values::Shown), Harm::Names);
+    let (plans, twins) = (planned::hostile_check(), [planned::hostile_twin()]);
+    check(&PlanCheckReport { check: &plans, unplanned: UnplannedCount::Failing }, Harm::Names);
+    check(&TwinReport { twin: &twins[0], fidelity: &plans.fidelity, inexact: &plans.inexact }, Harm::Names);
+    check(&TwinsReport { twins: &twins, which: Which::Stopped, now }, Harm::Names);
+}
+
+/// Three hours after they were started.
+fn twins_seen_at() -> jiff::Timestamp {
+    fixture::time("2025-11-23T09:20:00Z")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -358,4 +371,30 @@ fn values_are_shown_only_where_they_are_asked_for() {
         // Markdown writes the sign in the middle in another way.
         assert!(text(&report(Values::Shown), format).contains("example.org"), "{format}");
     }
+}
+
+#[test]
+fn a_twin_that_deviates_is_called_approximate_wherever_it_is_shown() {
+    let (close, far) = (planned::check(), planned::hostile_check());
+    let twin = planned::twin();
+    let shown = |plans: &pgtailor_model::plan_check::PlanCheck, format| {
+        let check = PlanCheckReport { check: plans, unplanned: UnplannedCount::Listed };
+        let started = TwinReport { twin: &twin, fidelity: &plans.fidelity, inexact: &[] };
+        [text(&check, format), text(&started, format)]
+    };
+    for format in ["human", "markdown", "html"] {
+        assert!(shown(&close, format).iter().all(|text| !text.contains("approximate") && text.contains("40 of 42")), "{format}");
+        assert!(shown(&far, format).iter().all(|text| text.contains("plans are approximate")), "{format}");
+    }
+}
+
+#[test]
+fn a_check_fails_by_what_it_found_and_by_what_it_could_not_plan_when_asked_to() {
+    let mut plans = planned::check();
+    let fails = |plans: &_, unplanned| PlanCheckReport { check: plans, unplanned }.fails();
+    assert!(fails(&plans, UnplannedCount::Listed));
+    plans.statements.retain(|statement| statement.problems.is_empty());
+    assert!(!fails(&plans, UnplannedCount::Listed) && fails(&plans, UnplannedCount::Failing));
+    plans.unplanned.clear();
+    assert!(!fails(&plans, UnplannedCount::Failing));
 }

@@ -10,7 +10,7 @@ use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::{Pages, Rows, count_as_f64, f64_as_count};
 use pgtailor_model::what_if::Planned;
 use pgtailor_model::workload::{Query, Workload};
-use pgtailor_postgres::planning::BindReport;
+use pgtailor_postgres::planning::{BindReport, Refusal};
 
 use super::cure;
 use super::planning::{Asked, Planning, asked};
@@ -53,7 +53,9 @@ impl Judge<'_> {
                 all.push((query, asked(query, statement)));
             } else {
                 let refusal = bound.refused.iter().find(|(fingerprint, _)| *fingerprint == query.fingerprint);
-                let reason = refusal.map_or_else(|| "it was not understood".to_owned(), |(_, refusal)| refusal.reason.clone());
+                // In a change, what is missing was not there before either.
+                let words = |(_, refusal): &(String, Refusal)| refusal.reason.replace(" any more", "");
+                let reason = refusal.map_or_else(|| "it was not understood".to_owned(), words);
                 unplanned.push(Unplanned { statement: query.text.clone(), reason });
             }
         }

@@ -106,6 +106,7 @@ fn value(value: &Text) -> Markup {
             Text::Prose(text) => (shown(text)),
             Text::Sql(sql) => code { (one_line(sql)) },
             Text::Excerpt(sql) => code { (excerpt(sql)) },
+            Text::Shell(command) => code { (shown(command)) },
         }
     }
 }
@@ -156,7 +157,7 @@ fn item(item: &Item) -> Markup {
             h3 {
                 span.count { (item.number) }
                 @if let Some((tone, badge)) = &item.badge { span.mark.(class(*tone)) { (shown(badge)) } }
-                @if let Text::Prose(title) | Text::Excerpt(title) = &item.title { span { (shown(title)) } }
+                @if let Text::Prose(title) | Text::Excerpt(title) | Text::Shell(title) = &item.title { span { (shown(title)) } }
             }
             @if let Text::Sql(sql) = &item.title { pre { (one_line(sql)) ";" } }
             @if !item.facts.is_empty() { (list(&item.facts)) }

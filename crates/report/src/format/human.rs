@@ -7,7 +7,7 @@ use crate::document::{Block, Fact, Figure, Item, Table, Text, Tone};
 use crate::layout::{self, Layout};
 use crate::report::{Colour, Report, Style};
 use crate::sql_text::wrapped;
-use crate::text::{cut, left, right, spaces, width, wrap};
+use crate::text::{cut, left, right, shell, spaces, width, wrap};
 
 /// The least width that is kept to; narrower terminals wrap by themselves.
 const NARROWEST: usize = 40;
@@ -112,6 +112,7 @@ impl Page {
             }
             Text::Sql(sql) => wrapped(sql, room),
             Text::Excerpt(sql) => vec![cut(sql, room)],
+            Text::Shell(command) => shell(command, room),
         };
         if !matches!(fact.value, Text::Prose(_)) && !fact.source.is_empty() {
             lines.extend(wrap(&fact.source, room).iter().map(|line| self.quiet(line)));
@@ -167,6 +168,7 @@ impl Page {
             Text::Prose(text) => wrap(text, room),
             Text::Sql(sql) => wrapped(sql, room),
             Text::Excerpt(sql) => vec![cut(sql, room)],
+            Text::Shell(command) => shell(command, room),
         };
         let mut lines: Vec<String> = lines
             .into_iter()
@@ -208,7 +210,7 @@ impl Text {
     /// The text, unbroken and raw.
     pub(super) fn raw(&self) -> &str {
         match self {
-            Self::Prose(text) | Self::Sql(text) | Self::Excerpt(text) => text,
+            Self::Prose(text) | Self::Sql(text) | Self::Excerpt(text) | Self::Shell(text) => text,
         }
     }
 }

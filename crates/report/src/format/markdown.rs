@@ -55,7 +55,9 @@ fn block(block: &Block) -> String {
 fn item(item: &Item) -> String {
     let badge = item.badge.as_ref().map(|(_, badge)| format!("{}: ", escape(badge))).unwrap_or_default();
     let mut text = match &item.title {
-        Text::Prose(title) | Text::Excerpt(title) => format!("### {}. {badge}{}", item.number, escape(title)),
+        Text::Prose(title) | Text::Excerpt(title) | Text::Shell(title) => {
+            format!("### {}. {badge}{}", item.number, escape(title))
+        }
         Text::Sql(sql) => {
             let word = if badge.is_empty() { "step" } else { badge.trim_end_matches(": ") };
             format!("### {}. {word}\n\n{}", item.number, fenced(&one_line(sql)))
@@ -75,6 +77,7 @@ fn fact(fact: &Fact) -> String {
     let value = match &fact.value {
         Text::Prose(text) => escape(text),
         Text::Sql(sql) => code(&one_line(sql)),
+        Text::Shell(command) => code(&printable(command)),
         Text::Excerpt(sql) => code(&printable(&sql.split_whitespace().collect::<Vec<_>>().join(" "))),
     };
     let source = if fact.source.is_empty() { String::new() } else { format!(" ({})", escape(&fact.source)) };

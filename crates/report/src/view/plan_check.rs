@@ -3,13 +3,15 @@
 use pgtailor_model::index::Build;
 use pgtailor_model::plan_check::{CheckedStatement, Cure, PlanCheck, PlanProblem, ScanLimit, TableScan};
 use pgtailor_model::twin::Exactness;
-use pgtailor_model::unit::{Bytes, Pages, grouped, three_digits};
+use pgtailor_model::unit::{Bytes, Pages, f64_as_count, grouped, three_digits};
 use serde_json::{Value, json};
 
 use crate::document::{Block, Cell, ColumnKind, Document, Fact, Item, Table, Text, Tone};
 use crate::number::{counted, growth_words, percent, short_count};
 use crate::report::{Report, Statement};
-use crate::view::twin::{fidelity_json, fidelity_words, inexact_json, push_fidelity, push_inexact, snapshot_words};
+use crate::view::twin::{
+    fidelity_json, fidelity_words, inexact_json, push_deviations, push_inexact, push_warnings, snapshot_words,
+};
 
 /// Most statements that pass, and most that were not planned, that are shown to people; the JSON has all.
 const MOST: usize = 20;
@@ -104,7 +106,7 @@ impl PlanCheckReport<'_> {
                 vec![
                     statement.text.clone().into(),
                     three_digits(statement.cost).into(),
-                    three_digits(statement.rows).into(),
+                    short_count(f64_as_count(statement.rows)).into(),
                     scan.map_or_else(|| "-".to_owned(), |scan| short_count(scan.read_rows.0)).into(),
                 ]
             })
@@ -151,7 +153,7 @@ impl Report for PlanCheckReport<'_> {
         };
         let mut document = Document::new(title);
         document.blocks.push(Block::Facts(self.facts()));
-        push_fidelity(&mut document, &check.fidelity);
+        push_warnings(&mut document, &check.fidelity);
         for note in &check.notes {
             document.note(Tone::Warning, note);
         }
@@ -161,6 +163,7 @@ impl Report for PlanCheckReport<'_> {
         }
         self.push_passing(&mut document);
         self.push_unplanned(&mut document);
+        push_deviations(&mut document, &check.fidelity);
         push_inexact(&mut document, &check.inexact);
         document.next(match (failing > 0, check.failing().any(|statement| statement.cure.is_some())) {
             (true, true) => "add the indexes in a migration and pass it with --apply-sql, or change the statements",
@@ -229,13 +232,19 @@ fn problem_words(problem: &PlanProblem) -> String {
             format!("reads {} rows of {} ({}){repeated}{sometimes}", scan.read_rows, scan.table, scan.table_size)
         }
         PlanProblem::Growth { before, after } => {
-            format!("costs {} instead of {}: {}", three_digits(*after), three_digits(*before), growth_words(*before, *after))
+            format!(
+                "costs {} instead of {} before the change: {}",
+                three_digits(*after),
+                three_digits(*before),
+                growth_words(*before, *after)
+            )
         }
     }
 }
 
 fn cost_words(statement: &CheckedStatement) -> String {
-    let cost = format!("planner cost {}, {} rows come out", three_digits(statement.cost), three_digits(statement.rows));
+    let rows = if f64_as_count(statement.rows) == 1 { "row comes" } else { "rows come" };
+    let cost = format!("planner cost {}; {} {rows} out", three_digits(statement.cost), short_count(f64_as_count(statement.rows)));
     match statement.cost_before {
         Some(before) => format!("{cost}; before the change planner cost {}", three_digits(before)),
         None => cost,

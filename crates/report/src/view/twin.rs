@@ -5,7 +5,7 @@ use pgtailor_model::twin::{APPROXIMATE_BELOW, Exactness, Fidelity, RunningTwin};
 use pgtailor_model::unit::three_digits;
 use serde_json::{Value, json};
 
-use crate::document::{Block, Cell, ColumnKind, Document, Fact, Table, Text, Tone};
+use crate::document::{Block, Cell, ColumnKind, Document, Fact, Table, Tone};
 use crate::number::{age, counted, percent};
 use crate::report::Report;
 use crate::view::moment;
@@ -51,10 +51,10 @@ impl Report for TwinReport<'_> {
 
     fn document(&self) -> Document {
         let twin = self.twin;
-        let mut document = Document::new(format!("A {} runs on PostgreSQL {}", twin.label, twin.version));
+        let mut document = Document::new(format!("A {}, runs on PostgreSQL {}", twin.label, twin.version));
         document.blocks.push(Block::Facts(vec![
-            command("connect", psql(twin)),
-            command("stop", format!("pgtailor twin stop {}", twin.id)),
+            Fact::shell("connect", psql(twin)),
+            Fact::shell("stop", format!("pgtailor twin stop {}", twin.id)),
             Fact::words("plans", fidelity_words(self.fidelity)),
             Fact::words("statistics", level_words(self.fidelity.level)),
             Fact::words(
@@ -63,7 +63,8 @@ impl Report for TwinReport<'_> {
                  elsewhere",
             ),
         ]));
-        push_fidelity(&mut document, self.fidelity);
+        push_warnings(&mut document, self.fidelity);
+        push_deviations(&mut document, self.fidelity);
         push_inexact(&mut document, self.inexact);
         document.next("paste the command behind `connect` and EXPLAIN a statement: the plan is that of the source; there are no rows to read");
         document
@@ -93,8 +94,8 @@ impl Report for TwinsReport<'_> {
             if self.which == Which::Running {
                 let seconds = self.now.as_second().saturating_sub(twin.started_at.as_second());
                 facts.push(Fact::words("age", age(seconds)));
-                facts.push(command("connect", psql(twin)));
-                facts.push(command("stop", format!("pgtailor twin stop {}", twin.id)));
+                facts.push(Fact::shell("connect", psql(twin)));
+                facts.push(Fact::shell("stop", format!("pgtailor twin stop {}", twin.id)));
             }
             document.blocks.push(Block::Facts(facts));
         }
@@ -138,8 +139,8 @@ fn level_words(level: StatisticsLevel) -> &'static str {
     }
 }
 
-/// The worst deviations, and the warning when there are too many.
-pub(crate) fn push_fidelity(document: &mut Document, fidelity: &Fidelity) {
+/// That plans are approximate, when they are.
+pub(crate) fn push_warnings(document: &mut Document, fidelity: &Fidelity) {
     if fidelity.exactness() == Exactness::Approximate {
         document.note(Tone::Warning, "plans are approximate: look at the deviations before you believe a cost");
     }
@@ -152,6 +153,10 @@ pub(crate) fn push_fidelity(document: &mut Document, fidelity: &Fidelity) {
             ),
         );
     }
+}
+
+/// The worst deviations.
+pub(crate) fn push_deviations(document: &mut Document, fidelity: &Fidelity) {
     if fidelity.deviations.is_empty() {
         return;
     }
@@ -245,10 +250,6 @@ fn psql(twin: &RunningTwin) -> String {
     let host =
         if twin.host.chars().all(is_plain) { twin.host.clone() } else { format!("'{}'", twin.host.replace('\'', r"'\''")) };
     format!("psql -h {host} -p {} -U {} {}", twin.port, twin.user, twin.database)
-}
-
-fn command(label: &str, command: String) -> Fact {
-    Fact { label: label.to_owned(), value: Text::Sql(command), source: String::new() }
 }
 
 /// When and of what a snapshot is, for people.
