@@ -19,7 +19,7 @@ use pgtailor_model::plan_check::{PlanCheck, PlanLimits, ScanLimit, Unplanned};
 use pgtailor_model::planner::Inexact;
 use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::Rows;
-use pgtailor_model::workload::Workload;
+use pgtailor_model::workload::{Skipped, SourceReport};
 use pgtailor_twin::{OtherMajor, RaiseOptions, TwinError};
 
 use crate::error::Error;
@@ -96,13 +96,29 @@ pub async fn check_plans(snapshot: &Snapshot, options: &PlanCheckOptions) -> Res
     let mut workload = gathered.understood(after.catalog(), &inputs.search_path)?;
     let bound = after.bind(&mut workload, &inputs.search_path, snapshot.captured_at).await?;
     let mut judge = Judge { inputs, limits: options.limits, before: before.as_mut(), after: &mut after, snapshot };
-    let (mut statements, unplanned) = judge.statements(&workload, &bound).await?;
+    let (mut statements, mut unplanned) = judge.statements(&workload, &bound).await?;
     statements.sort_by(|one, other| {
         let key = |statement: &pgtailor_model::plan_check::CheckedStatement| (statement.problems.is_empty(), -statement.cost);
         key(one).0.cmp(&key(other).0).then(key(one).1.total_cmp(&key(other).1))
     });
     inexact.sort();
     inexact.dedup();
+    let (skipped, planless): (Vec<&Skipped>, Vec<&Skipped>) =
+        workload.skipped.iter().partition(|skipped| asks_for_a_plan(skipped));
+    unplanned.extend(skipped.into_iter().map(unplanned_for));
+    if statements.is_empty() && unplanned.is_empty() {
+        return Err(Error::NoStatements {
+            reason: "none of the sources has one that reads or writes a table".to_owned(),
+            remedy: "name a file, a folder of .sql files or a log by --workload".to_owned(),
+        });
+    }
+    let notes_of =
+        |source: &SourceReport| -> Vec<String> { source.notes.iter().map(|note| named_note(&source.name, note)).collect() };
+    let mut notes: Vec<String> = workload.sources.iter().flat_map(notes_of).collect();
+    if !planless.is_empty() {
+        let count = planless.len();
+        notes.push(format!("statements that read no table of the database have no plan to check, and were left out: {count}"));
+    }
     Ok(PlanCheck {
         database: snapshot.server.database.clone(),
         version: snapshot.server.version_text.clone(),
@@ -111,18 +127,21 @@ pub async fn check_plans(snapshot: &Snapshot, options: &PlanCheckOptions) -> Res
         limits: options.limits,
         applied: options.apply.iter().map(|path| path.display().to_string()).collect(),
         statements,
-        unplanned: unplanned.into_iter().chain(skipped(&workload)).collect(),
+        unplanned,
         inexact: concerning(inexact, &tables),
-        notes: workload
-            .sources
-            .iter()
-            .flat_map(|source| source.notes.iter().map(|note| named_note(&source.name, note)))
-            .collect(),
+        notes,
     })
 }
 
-fn skipped(workload: &Workload) -> impl Iterator<Item = Unplanned> {
-    workload.skipped.iter().map(|skipped| Unplanned { statement: skipped.statement.clone(), reason: skipped.reason.clone() })
+/// Whether a plan of the statement would say anything: `BEGIN` and `SELECT 1` of a log are no failures.
+fn asks_for_a_plan(skipped: &Skipped) -> bool {
+    const PLANLESS: [&str; 3] =
+        ["it is a utility statement", "it reads no table of this database", "it reads only system tables"];
+    !PLANLESS.contains(&skipped.reason.as_str())
+}
+
+fn unplanned_for(skipped: &Skipped) -> Unplanned {
+    Unplanned { statement: skipped.statement.clone(), reason: skipped.reason.clone() }
 }
 
 /// What has nothing to do with these tables is nobody's concern here.

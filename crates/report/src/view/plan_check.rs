@@ -147,6 +147,7 @@ impl Report for PlanCheckReport<'_> {
         let failing = check.failing().count();
         let all = counted(check.statements.len(), "statement", "statements");
         let title = match failing {
+            _ if check.statements.is_empty() => format!("Plans: no statement could be planned at the size of {}", check.database),
             0 => format!("Plans: {all} planned at the size of {}, none fails", check.database),
             1 => format!("Plans: 1 of {all} fails at the size of {}", check.database),
             _ => format!("Plans: {failing} of {all} fail at the size of {}", check.database),
@@ -169,6 +170,9 @@ impl Report for PlanCheckReport<'_> {
             (true, true) => "add the indexes in a migration and pass it with --apply-sql, or change the statements",
             (true, false) => "change the statements, or allow them with a higher limit",
             (false, _) if self.counts_unplanned() => "correct the statements that were not planned, or leave --strict out",
+            (false, _) if !check.unplanned.is_empty() => {
+                "what was planned may go on; --strict makes the check fail for what was not"
+            }
             (false, _) => "nothing to do: the change may go on",
         });
         document
