@@ -290,12 +290,20 @@ fn a_literal_planted_anywhere_appears_in_no_snapshot_report_or_error() {
     let sql = folder.path().join("planted.sql");
     std::fs::write(&sql, format!("SELECT * FROM customers WHERE email = '{CANARY}';\nSELEC '{CANARY}';\nSELECT '{CANARY}"))
         .expect("written");
-    let snapshot = folder.path().join("a.snapshot");
-    let snapshot = snapshot.to_str().expect("UTF-8");
-    program(&server).run(&["capture", "-o", snapshot]).expect_code(0);
-    let unpacked = std::process::Command::new("gzip").args(["-dc", snapshot]).output().expect("gzip is installed").stdout;
-    let unpacked = String::from_utf8(unpacked).expect("JSON");
-    assert!(unpacked.contains("customers") && !unpacked.contains(CANARY), "the snapshot is clean");
+    let captured = |name: &str, level: &[&str]| {
+        let snapshot = folder.path().join(name).to_str().expect("UTF-8").to_owned();
+        program(&server).run(&[&["capture", "-o", &snapshot][..], level].concat()).expect_code(0);
+        let unpacked = std::process::Command::new("gzip").args(["-dc", &snapshot]).output().expect("gzip is installed").stdout;
+        (snapshot, String::from_utf8(unpacked).expect("JSON"))
+    };
+    // A twin plans by values, so they are in the file unless something else is asked for: there would be something to find.
+    let (snapshot, exact) = captured("a.snapshot", &[]);
+    assert!(exact.contains(CANARY), "exact statistics hold values");
+    let snapshot = snapshot.as_str();
+    for level in ["none", "anonymized"] {
+        let (_, unpacked) = captured(level, &["--statistics", level]);
+        assert!(unpacked.contains("customers") && !unpacked.contains(CANARY), "the snapshot is clean: {level}");
+    }
 
     let logs = server.lab.folder().join("data/log");
     let mut sources: Vec<String> =
@@ -314,9 +322,12 @@ fn a_literal_planted_anywhere_appears_in_no_snapshot_report_or_error() {
         assert!(!run.out.contains(CANARY), "{format}\n{}", run.out);
         assert!(run.err.contains("DEBUG"), "the diagnostics are on: {}", run.err);
         assert!(!run.err.contains(CANARY), "{format}\n{}", run.err);
-        for command in [vec!["check", "--format", format], vec!["check", snapshot, "--format", format]] {
+        let planted = sql.to_str().expect("UTF-8");
+        let plans = vec!["check", snapshot, "--plans", "--workload", planted, "--workload", &sources[1], "--format", format];
+        for command in [vec!["check", "--format", format], vec!["check", snapshot, "--format", format], plans] {
             let run = program(&server).run(&command);
             assert!(!run.out.contains(CANARY) && !run.err.contains(CANARY), "{command:?}");
+            assert!(run.code.is_some_and(|code| code < 2), "{command:?}: {}", run.err);
         }
     }
     // Where they are asked for, values are shown: the statements were understood with them.

@@ -52,15 +52,15 @@ pub(super) fn tables_named(catalog: &Catalog, changes: &[Change]) -> BTreeSet<Oi
 
 /// `snapshot` with the change behind its definitions.
 pub(super) fn with(snapshot: &Snapshot, changes: &[Change]) -> Snapshot {
-    let mut changed = snapshot.clone();
-    if let Some(inputs) = &mut changed.planner {
+    let mut with_them = snapshot.clone();
+    if let Some(inputs) = &mut with_them.planner {
         let path: Vec<String> = inputs.search_path.iter().map(|schema| quote_identifier(schema)).collect();
         let path = if path.is_empty() { "pg_catalog".to_owned() } else { path.join(", ") };
         let object =
             |change: &Change| SchemaObject::new(KIND, &change.place, format!("SET LOCAL search_path = {path}; {}", change.text));
         inputs.schema.extend(changes.iter().map(object));
     }
-    changed
+    with_them
 }
 
 /// What of raising a twin with the change concerns the twin; a statement that was refused is an error.

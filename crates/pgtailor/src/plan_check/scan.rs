@@ -56,8 +56,7 @@ fn walk<'p>(nodes: &'p [PlanNode], at: usize, share: f64, loops: f64, scans: &mu
 /// Whether the node reads all of its input before its first row.
 fn takes_all(node: &PlanNode) -> bool {
     let is_sorted = node.what.contains(" sorted");
-    let takes = |kind: &&str| is(node, kind);
-    ["Sort", "Hash", "HashAggregate", "SetOp", "WindowAgg", "ModifyTable"].iter().any(|kind| takes(&kind))
+    ["Sort", "Hash", "HashAggregate", "SetOp", "WindowAgg", "ModifyTable"].iter().any(|kind| is(node, kind))
         || (is(node, "Aggregate") && !is_sorted)
 }
 

@@ -59,6 +59,10 @@ fn cause(deviation: &Deviation, inputs: &PlannerInputs, inexact: &[Inexact], is_
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use pgtailor_model::planner::Locale;
+
     use super::*;
 
     fn deviation(text: &str, twin_cost: Option<f64>) -> Deviation {
@@ -67,18 +71,18 @@ mod tests {
 
     #[test]
     fn the_most_certain_cause_is_said() {
-        let inputs = pgtailor_model::planner::PlannerInputs {
+        let inputs = PlannerInputs {
             level: StatisticsLevel::Exact,
-            locale: pgtailor_model::planner::Locale::default(),
-            settings: std::collections::BTreeMap::new(),
+            locale: Locale::default(),
+            settings: BTreeMap::new(),
             search_path: Vec::new(),
             schema: Vec::new(),
             relations: Vec::new(),
             statistics: Vec::new(),
             extended: Vec::new(),
             extremes: Vec::new(),
-            types: Vec::new(),
-            labels: Vec::new(),
+            types: BTreeMap::new(),
+            labels: BTreeMap::new(),
             plans: Vec::new(),
             inexact: Vec::new(),
         };
