@@ -36,3 +36,7 @@ figure 'sql: 100,000 statements understood' "$seconds s" '20 s'
 
 # Prints its own figures: seconds from recorded statements to bound ones.
 cargo run --release --locked --quiet -p pgtailor-postgres --example bind_many
+
+# Prints its own figures: seconds and bytes of captures for a twin, and of raising one.
+cargo run --release --locked --quiet -p pgtailor-twin --example raise_many 2000 raise
+cargo run --release --locked --quiet -p pgtailor-twin --example raise_many 10000

@@ -44,12 +44,16 @@ fn deeds(folder: &Path) -> String {
 /// Adds definitions that act whenever somebody makes, reads, compares or plans something.
 fn poison(inputs: &mut PlannerInputs, folder: &Path) {
     let deeds = deeds(folder);
-    let function =
-        |head: &str, end: &str| format!("CREATE FUNCTION {head} LANGUAGE plpgsql IMMUTABLE AS $f$ BEGIN {deeds} {end} END $f$");
+    // The one that acts is volatile, since what is immutable may not; whoever calls it says that he is.
+    let acting = format!("CREATE FUNCTION public.deeds() RETURNS void LANGUAGE plpgsql AS $f$ BEGIN {deeds} END $f$");
+    let function = |head: &str, end: &str| {
+        format!("CREATE FUNCTION {head} LANGUAGE plpgsql IMMUTABLE AS $f$ BEGIN PERFORM public.deeds(); {end} END $f$")
+    };
     let texts = [
         // Itself a statement that acts, as the owner.
         (Kind::Schema, format!("CREATE SCHEMA trap; CREATE TABLE public.loot (a text, b text); DO $f$ BEGIN {deeds} END $f$")),
         (Kind::Schema, "GRANT INSERT ON public.loot TO PUBLIC".to_owned()),
+        (Kind::Schema, acting),
         (Kind::Type, function("public.acts(int) RETURNS int", "RETURN $1;")),
         (Kind::Type, function("public.holds(public.mood) RETURNS bool", "RETURN true;")),
         // Conditions that run where values are read.

@@ -79,11 +79,11 @@ pub(super) async fn read_heads(
     let answers = read_each(transaction, "ask for the heights of indexes", &questions, BUDGET).await?;
     let mut guessed = 0;
     for ((at, _), answer) in asked.into_iter().zip(answers) {
-        let relation = &mut relations[at];
         let found = answer.and_then(Result::ok).unwrap_or_default();
         let plan: Option<serde_json::Value> = found.first().and_then(|row| row.get(0));
-        match plan.as_ref().and_then(|plan| levels_in(&plan[0]["Plan"], &relation.name)) {
-            Some(levels) => relation.head = Some(IndexHead::BTree { levels }),
+        let told = plan.as_ref().and_then(|plan| levels_in(&plan[0]["Plan"]));
+        match told.and_then(|(index, levels)| is_as_high(relations, at, index).then_some(levels)) {
+            Some(levels) => relations[at].head = Some(IndexHead::BTree { levels }),
             None => guessed += 1,
         }
     }
@@ -132,13 +132,26 @@ fn question(table: &QualifiedName, definition: &IndexDefinition) -> String {
     format!("EXPLAIN /* pgtailor */ (FORMAT JSON) SELECT 1 FROM ONLY {}{predicate} ORDER BY {}", table.sql(), keys.join(", "))
 }
 
-/// The height that a plan's cost tells, when it is a plan over this very index.
-fn levels_in(plan: &serde_json::Value, index: &QualifiedName) -> Option<u32> {
-    if plan["Index Name"].as_str()? != index.name || plan.get("Disabled").is_some_and(|disabled| disabled == true) {
+/// The index that a plan is over, and the height that its cost tells.
+fn levels_in(plan: &serde_json::Value) -> Option<(&str, u32)> {
+    if plan.get("Disabled").is_some_and(|disabled| disabled == true) {
         return None;
     }
     let pages = (plan["Startup Cost"].as_f64()? / A_PAGE).floor();
-    u32::try_from(f64_as_count(pages).checked_sub(1)?).ok().filter(|levels| *levels < 20)
+    let levels = u32::try_from(f64_as_count(pages).checked_sub(1)?).ok().filter(|levels| *levels < 20)?;
+    Some((plan["Index Name"].as_str()?, levels))
+}
+
+/// Whether `index`, which the planner took, is as high as the one asked for: it is that one, or one of the same table with the same order
+/// and about as many pages.
+fn is_as_high(relations: &[Relation], asked: usize, index: &str) -> bool {
+    let asked = &relations[asked];
+    let other = relations.iter().find(|other| other.table == asked.table && other.name.name == index);
+    other.is_some_and(|other| {
+        let pages = |relation: &Relation| relation.blocks.unwrap_or_default();
+        let (few, many) = (pages(asked).min(pages(other)), pages(asked).max(pages(other)));
+        other.oid == asked.oid || (few * 2 > many && likely_levels(few) == likely_levels(many))
+    })
 }
 
 /// By the usual fan-out of inner pages: 70 % of 8152 bytes, 28 bytes an entry.
@@ -210,12 +223,28 @@ mod tests {
 
     #[test]
     fn the_height_is_read_off_the_cost() {
-        let index = QualifiedName::new("public", "t_pkey");
         // 20 comparisons among a million entries, three pages from the root down.
         let plan = serde_json::json!({"Index Name": "t_pkey", "Startup Cost": 170.0});
-        assert_eq!(levels_in(&plan, &index), Some(2));
-        assert_eq!(levels_in(&serde_json::json!({"Index Name": "other", "Startup Cost": 170.0}), &index), None);
-        assert_eq!(levels_in(&serde_json::json!({"Startup Cost": 170.0}), &index), None);
+        assert_eq!(levels_in(&plan), Some(("t_pkey", 2)));
+        assert_eq!(levels_in(&serde_json::json!({"Startup Cost": 170.0})), None);
+    }
+
+    #[test]
+    fn a_twin_of_an_index_tells_its_height_when_it_is_as_large() {
+        let relation = |oid: u32, table: u32, name: &str, blocks: u64| Relation {
+            oid: Oid(oid),
+            name: QualifiedName::new("public", name),
+            table: Oid(table),
+            pages: 0,
+            tuples: 0.0,
+            all_visible: 0,
+            blocks: Some(blocks),
+            head: None,
+        };
+        let relations =
+            [relation(2, 1, "a", 100), relation(3, 1, "b", 120), relation(4, 1, "c", 90_000), relation(5, 9, "d", 100)];
+        let as_high = ["a", "b", "c", "d"].map(|index| is_as_high(&relations, 0, index));
+        assert_eq!(as_high, [true, true, false, false]);
     }
 
     #[test]
