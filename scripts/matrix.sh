@@ -18,7 +18,8 @@ pgtailor-lab live
 pgtailor-twin exact
 pgtailor-twin versions
 pgtailor-twin roles
-pgtailor-twin hostile'
+pgtailor-twin hostile
+pgtailor-twin reads_only'
 
 say() { printf 'matrix: %s\n' "$*" >&2; }
 die() { say "$1"; shift; for line in "$@"; do printf '\n    %s\n' "$line" >&2; done; exit 1; }
