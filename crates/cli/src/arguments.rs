@@ -263,6 +263,10 @@ pub struct TwinStartArguments {
     #[arg(long, conflicts_with = "tables")]
     pub used_tables: bool,
 
+    /// Statistics that `pg_dump --statistics-only` of PostgreSQL 18 or newer wrote, in place of the snapshot's
+    #[arg(long, value_name = "FILE")]
+    pub statistics_dump: Option<PathBuf>,
+
     #[command(flatten)]
     pub server: ServerArguments,
 }

@@ -8,9 +8,8 @@ use crate::unit::count_as_f64;
 
 /// Below this share of identical plans, 0 to 1, everything that comes from a twin is called approximate.
 ///
-/// A twin of exact statistics is right about every statement (measured), so what is missing shows that something of the source is not in it.
-/// One statement in twenty is where advice on a single statement would no longer be better than the usual odds of one in twenty that
-/// statistics accepts for a mistake.
+/// A twin of exact statistics is right about every statement (measured), so each that is not shows that something of the source is missing. Up
+/// to one in twenty the rest can be trusted all the same, since a statement is concerned or is not; past that, nobody should rely on which.
 pub const APPROXIMATE_BELOW: f64 = 0.95;
 
 /// How faithful a twin is: plans of the source's own statements, compared node by node.

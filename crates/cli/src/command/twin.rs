@@ -33,6 +33,7 @@ async fn start(arguments: &TwinStartArguments, printer: &Printer) -> anyhow::Res
             (false, []) => WantedTables::All,
             (false, names) => WantedTables::Named(names.to_vec()),
         },
+        statistics_dump: arguments.statistics_dump.clone(),
     };
     let cancel = interrupt::token(printer, "stopping: the twin and its folder are removed");
     let started = tokio::select! {

@@ -77,7 +77,12 @@ pub async fn check_plans(snapshot: &Snapshot, options: &PlanCheckOptions) -> Res
     let mut tables = used_tables(&named);
     tables.extend(change::tables_named(&snapshot.catalog, &changes));
     let tables = inputs.families(&tables);
-    let raise = RaiseOptions { server: options.server.clone(), other_major: options.other_major, tables: Some(tables.clone()) };
+    let raise = RaiseOptions {
+        server: options.server.clone(),
+        other_major: options.other_major,
+        tables: Some(tables.clone()),
+        statistics_dump: None,
+    };
 
     let (twin, mut inexact) = raised(snapshot, &raise).await?;
     let plans = plans_over(snapshot, &tables);

@@ -58,12 +58,7 @@ pub async fn capture_for_twin(database: &Database, options: &TwinCapture) -> Res
             Some(named_tables(&snapshot.catalog, patterns)?)
         }
     };
-    // Values are read also where they will be replaced: there must be something to find pseudonyms for.
-    let level = match options.level {
-        StatisticsLevel::Anonymized => StatisticsLevel::Exact,
-        level => level,
-    };
-    let planner = Some(PlannerOptions { level, tables });
+    let planner = Some(PlannerOptions { level: options.level, tables });
     let mut snapshot = capture(&mut session, &CaptureOptions { planner, ..CaptureOptions::default() }).await?;
     let path = search_path(&snapshot);
     let mut workload = recorded_workload(&snapshot);

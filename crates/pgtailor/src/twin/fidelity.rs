@@ -62,11 +62,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     use pgtailor_model::planner::Locale;
+    use pgtailor_twin::Shape;
 
     use super::*;
 
     fn deviation(text: &str, twin_cost: Option<f64>) -> Deviation {
-        Deviation { fingerprint: String::new(), text: text.to_owned(), what: String::new(), source_cost: 1.0, twin_cost }
+        let (fingerprint, what) = (String::new(), String::new());
+        Deviation { fingerprint, text: text.to_owned(), what, shape: Shape::Other, source_cost: 1.0, twin_cost }
     }
 
     #[test]

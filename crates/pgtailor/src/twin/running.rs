@@ -26,6 +26,8 @@ pub struct StartTwin {
     pub other_major: OtherMajor,
     /// Which tables.
     pub tables: WantedTables,
+    /// A file of `pg_dump --statistics-only` of PostgreSQL 18 or newer, whose statistics replace those of the snapshot.
+    pub statistics_dump: Option<std::path::PathBuf>,
 }
 
 /// A twin that was started.
@@ -51,7 +53,15 @@ pub async fn start_twin(snapshot: &Snapshot, options: &StartTwin) -> Result<Star
         WantedTables::Named(patterns) => Some(named_tables(&snapshot.catalog, patterns)?),
     };
     let tables = tables.map(|tables| inputs.families(&tables));
-    let raise = RaiseOptions { server: options.server.clone(), other_major: options.other_major, tables: tables.clone() };
+    let read = |path: &std::path::PathBuf| {
+        std::fs::read_to_string(path).map_err(|source| Error::ReadFile { path: path.clone(), source })
+    };
+    let raise = RaiseOptions {
+        server: options.server.clone(),
+        other_major: options.other_major,
+        tables: tables.clone(),
+        statistics_dump: options.statistics_dump.as_ref().map(read).transpose()?,
+    };
     let Raised { twin, inexact } = Twin::raise(snapshot, &raise).await?;
     let plans = match &tables {
         None => inputs.plans.clone(),
