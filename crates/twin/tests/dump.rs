@@ -44,7 +44,8 @@ async fn a_dump_brings_back_what_a_capture_left_behind() {
         .into_iter()
         .filter_map(|row| row.into_iter().next()?)
         .map(|call| format!("--\n-- A comment.\n--\n\n{call}\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let outcome = Twin::raise(&snapshot, &RaiseOptions { statistics_dump: Some(dump), ..RaiseOptions::default() }).await;
     if snapshot.server.version < 180_000 {
         let refused = outcome.err().expect("there are no such files before version 18");

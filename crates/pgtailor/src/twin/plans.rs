@@ -1,6 +1,6 @@
 //! Plans of the workload's statements on the source, with which a twin shows that it plans alike.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use pgtailor_model::binding::Literal;
@@ -8,7 +8,7 @@ use pgtailor_model::name::Oid;
 use pgtailor_model::planner::{Inexact, SourcePlan, StatisticsLevel};
 use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::workload::Workload;
-use pgtailor_postgres::planning::{BindOptions, PlanOptions, Question, bind, plans};
+use pgtailor_postgres::planning::{BindOptions, PlanOptions, Question, Refusal, bind, plans};
 use pgtailor_postgres::session::ReadOnlySession;
 
 use super::TwinCapture;
@@ -34,9 +34,14 @@ pub(super) async fn source_plans(
     let bound = bind(session, workload, &snapshot.catalog, &path, &binding).await?;
     let known: BTreeSet<Oid> =
         snapshot.planner.iter().flat_map(|inputs| inputs.relations.iter().map(|relation| relation.table)).collect();
+    let mut refused: BTreeMap<String, String> = BTreeMap::new();
     let mut asked = Vec::new();
     for query in workload.queries.iter().filter(|query| query.shapes.iter().all(|shape| known.contains(&shape.table))) {
-        let Some(statement) = bound.prepared.get(&query.fingerprint) else { continue };
+        let Some(statement) = bound.prepared.get(&query.fingerprint) else {
+            let found = bound.refused.iter().find(|(fingerprint, _)| *fingerprint == query.fingerprint);
+            refused.extend(found.map(|(fingerprint, refusal)| (fingerprint.clone(), words(refusal))));
+            continue;
+        };
         if options.level == StatisticsLevel::None || query.bindings.is_empty() {
             asked.push((&query.fingerprint, Question { statement, binding: None }));
         } else {
@@ -59,7 +64,13 @@ pub(super) async fn source_plans(
         let questions: Vec<Question<'_>> = page.iter().map(|(_, question)| *question).collect();
         let answers = plans(session, &questions, &path, planning).await?;
         for ((fingerprint, question), answer) in page.iter().zip(answers) {
-            let Ok(plan) = answer else { continue };
+            let plan = match answer {
+                Ok(plan) => plan,
+                Err(refusal) => {
+                    refused.insert((*fingerprint).clone(), words(&refusal));
+                    continue;
+                }
+            };
             let values = question.binding.map(|binding| {
                 binding.values.iter().map(|value| value.as_ref().map(Literal::expose).map(str::to_owned)).collect()
             });
@@ -73,5 +84,25 @@ pub(super) async fn source_plans(
             });
         }
     }
-    Ok((found, None))
+    Ok((found, unplanned(&refused)))
+}
+
+/// What keeps statements from being compared; the most frequent reason stands for all.
+fn unplanned(refused: &BTreeMap<String, String>) -> Option<Inexact> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for reason in refused.values() {
+        *counts.entry(reason).or_default() += 1;
+    }
+    let (reason, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    let (count, many) = (refused.len(), if refused.len() == 1 { "statement" } else { "statements" });
+    let object = format!("plans of {count} {many} to compare with");
+    Some(Inexact { object, table: None, reason: format!("the source did not plan them; for example one, because {reason}") })
+}
+
+/// What helps belongs to the reason.
+fn words(refusal: &Refusal) -> String {
+    match &refusal.hint {
+        Some(hint) => format!("{}; {hint}", refusal.reason),
+        None => refusal.reason.clone(),
+    }
 }

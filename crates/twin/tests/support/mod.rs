@@ -6,6 +6,7 @@ pub mod candidates;
 pub mod fuzz;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use pgtailor_lab::{Lab, LabOptions};
 use pgtailor_model::binding::{Binding, BindingOrigin, Literal};
@@ -104,17 +105,22 @@ impl Source {
 pub async fn raised(snapshot: &Snapshot) -> (Twin, Vec<Inexact>) {
     let Raised { twin, inexact } = Twin::raise(snapshot, &RaiseOptions::default()).await.expect("a twin");
     for inexact in &inexact {
-        println!("inexact: {}: {}", inexact.object, inexact.reason);
+        say(&format!("inexact: {}: {}", inexact.object, inexact.reason));
     }
     (twin, inexact)
+}
+
+/// Shows a line to who runs the test with `--nocapture`.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Asserts that the twin plans as the source did.
 pub async fn assert_identical(what: &str, twin: &Twin, plans: &[SourcePlan]) {
     let test = twin.compare(plans).await.expect("compared");
-    println!("{what}: {} of {} plans identical", test.identical, test.asked);
+    say(&format!("{what}: {} of {} plans identical", test.identical, test.asked));
     for deviation in test.deviations.iter().take(12) {
-        println!("  {:.3}x {}\n      {}", deviation.factor(), deviation.text, deviation.what);
+        say(&format!("  {:.3}x {}\n      {}", deviation.factor(), deviation.text, deviation.what));
     }
     assert_eq!(test.identical, test.asked, "{what}");
 }

@@ -20,14 +20,15 @@ const TABLES: &str = r"SELECT /* pgtailor */ c.oid AS oid, c.reloptions AS optio
   FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
  WHERE c.relkind IN ('r', 'p', 'm')";
 
-/// A collation only where it is not the type's own; identity and expressions with their kind.
+/// A collation only where it is not the type's own; identity and expressions with their kind. Dropped columns have no type any more.
 const COLUMNS: &str = r"SELECT /* pgtailor */ a.attrelid AS table, a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
        CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation END AS collation,
-       a.attnotnull AS not_null, a.attidentity AS identity, a.attgenerated AS generated, a.atthasdef AS has_expression, a.attnum AS number
+       a.attnotnull AS not_null, a.attidentity AS identity, a.attgenerated AS generated, a.atthasdef AS has_expression, a.attnum AS number,
+       a.attisdropped AS dropped
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
- WHERE c.relkind IN ('r', 'p', 'm') AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+ WHERE c.relkind IN ('r', 'p', 'm') AND a.attnum > 0
  ORDER BY a.attrelid, a.attnum";
 
 /// Opens the table; one row a table.
@@ -50,6 +51,7 @@ struct Raw {
     identity: u8,
     generated: u8,
     has_expression: bool,
+    dropped: bool,
 }
 
 /// Partition key and bound, where there are.
@@ -67,12 +69,13 @@ pub(super) async fn read_tables(transaction: &mut Transaction<'_>, reading: &mut
             columns.entry(table).or_default().push(Raw {
                 number: row.get("number"),
                 name: row.get("name"),
-                type_name: row.get("type"),
+                type_name: row.get::<_, Option<String>>("type").unwrap_or_default(),
                 collation: row.get("collation"),
                 not_null: row.get("not_null"),
                 identity: row.get::<_, i8>("identity").cast_unsigned(),
                 generated: row.get::<_, i8>("generated").cast_unsigned(),
                 has_expression: row.get("has_expression"),
+                dropped: row.get("dropped"),
             });
         }
     })
@@ -139,6 +142,10 @@ pub(super) async fn read_tables(transaction: &mut Transaction<'_>, reading: &mut
         if let Some(options) = row.get::<_, Option<Vec<String>>>("options").filter(|_| key.is_none()) {
             tail.push_str(&storage_options(&options));
         }
+        // Dropped columns leave a null of four bytes in rows that are inserted (`expand_insert_targetlist` in `preptlist.c`).
+        for column in own.iter().filter(|column| column.dropped) {
+            let _ = write!(tail, "; ALTER TABLE ONLY {} DROP COLUMN {}", table.name.sql(), quote_identifier(&column.name));
+        }
         let member = |kind, needs, sql: String| SchemaObject {
             table: Some(*oid),
             needs,
@@ -167,6 +174,9 @@ pub(super) async fn read_tables(transaction: &mut Transaction<'_>, reading: &mut
 }
 
 fn column_sql(column: &Raw, expressions: &BTreeMap<i16, String>, reading: &Reading<'_>) -> String {
+    if column.dropped {
+        return format!("{} integer", quote_identifier(&column.name));
+    }
     let mut sql = format!("{} {}", quote_identifier(&column.name), column.type_name);
     if let Some(collation) = column.collation.and_then(|oid| reading.dictionary.collation(oid)) {
         let _ = write!(sql, " COLLATE {}", collation.sql());
