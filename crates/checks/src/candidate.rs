@@ -3,7 +3,7 @@
 //! Few and plausible: whoever asks has a statement that reads too much and wants the index that cures it, not the best set for a workload.
 //! Nothing here says that one helps.
 
-use pgtailor_model::index::{IndexDefinition, IndexKey, KeyPart};
+use pgtailor_model::index::{Direction, IndexDefinition, IndexKey, KeyPart};
 use pgtailor_model::name::Oid;
 use pgtailor_model::shape::{Comparison, Predicate, Shape, Subject};
 use pgtailor_model::workload::Query;
@@ -83,6 +83,12 @@ fn btree(shape: &Shape, need: &Need, with_order: bool) -> Option<IndexDefinition
         seen.push(key.part.clone());
         is_new
     });
+    // A single key is read both ways: one spelling for both, so that it serves other statements as well.
+    if let [key] = keys.as_mut_slice()
+        && key.direction == Direction::Descending
+    {
+        *key = key.reversed();
+    }
     (!keys.is_empty()).then(|| IndexDefinition { keys, ..IndexDefinition::btree::<String>([]) })
 }
 
@@ -107,7 +113,6 @@ fn part(subject: &Subject) -> Option<KeyPart> {
 
 #[cfg(test)]
 mod tests {
-    use pgtailor_model::index::Direction;
     use pgtailor_model::shape::{Service, Serving};
 
     use super::*;
@@ -125,6 +130,12 @@ mod tests {
         let order_by = vec![order_key("total", Direction::Descending)];
         let page = Shape { order_by, limited: true, ..filtered };
         assert_eq!(written(page), ["(org, total DESC)", "(org, at)"]);
+    }
+
+    #[test]
+    fn a_single_key_has_one_spelling() {
+        let order_by = vec![order_key("total", Direction::Descending)];
+        assert_eq!(written(Shape { order_by, limited: true, ..Shape::of(Oid(1)) }), ["(total)"]);
     }
 
     #[test]

@@ -322,9 +322,9 @@ fn a_literal_planted_anywhere_appears_in_no_snapshot_report_or_error() {
         assert!(!run.out.contains(CANARY), "{format}\n{}", run.out);
         assert!(run.err.contains("DEBUG"), "the diagnostics are on: {}", run.err);
         assert!(!run.err.contains(CANARY), "{format}\n{}", run.err);
-        let planted = sql.to_str().expect("UTF-8");
-        let plans = vec!["check", snapshot, "--plans", "--workload", planted, "--workload", &sources[1], "--format", format];
-        for command in [vec!["check", "--format", format], vec!["check", snapshot, "--format", format], plans] {
+        let file = sql.to_str().expect("UTF-8");
+        let offline = vec!["check", snapshot, "--plans", "--workload", file, "--workload", &sources[1], "--format", format];
+        for command in [vec!["check", "--format", format], vec!["check", snapshot, "--format", format], offline] {
             let run = program(&server).run(&command);
             assert!(!run.out.contains(CANARY) && !run.err.contains(CANARY), "{command:?}");
             assert!(run.code.is_some_and(|code| code < 2), "{command:?}: {}", run.err);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::index::IndexDefinition;
+use crate::index::{Build, IndexDefinition};
 use crate::name::QualifiedName;
 use crate::planner::Inexact;
 use crate::twin::Fidelity;
@@ -124,6 +124,8 @@ pub struct CureIndex {
     pub definition: IndexDefinition,
     /// The size that it would have, when that is known.
     pub size: Option<Bytes>,
+    /// How it can be built: the index of a partitioned table only with writes blocked.
+    pub build: Build,
 }
 
 /// A statement that was not planned.

@@ -15,7 +15,7 @@ pub async fn run(arguments: &CheckArguments, printer: &Printer) -> anyhow::Resul
         Some(path) => {
             let snapshot = pgtailor::read_snapshot(path).with_context(|| format!("cannot read {}", path.display()))?;
             if arguments.plans.plans {
-                return plan_check::run(&snapshot, &arguments.plans, printer).await;
+                return Box::pin(plan_check::run(&snapshot, &arguments.plans, printer)).await;
             }
             snapshot
         }

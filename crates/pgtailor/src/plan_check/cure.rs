@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use pgtailor_checks::candidates;
-use pgtailor_model::index::KeyPart;
+use pgtailor_model::catalog::{Table, TableKind};
+use pgtailor_model::index::{Build, KeyPart};
 use pgtailor_model::name::QualifiedName;
 use pgtailor_model::plan_check::{Cure, CureIndex};
 use pgtailor_model::unit::Pages;
@@ -47,7 +48,11 @@ pub(super) async fn find(
     for candidate in indexes {
         let Some((_, table)) = tried.iter().find(|(tried, _)| *tried == candidate) else { continue };
         let pages = judge.after.pages(&candidate).await?;
+        let is_partitioned = |table: &Table| table.kind == TableKind::Partitioned;
+        let build =
+            if judge.after.catalog().table(table).is_some_and(is_partitioned) { Build::Blocking } else { Build::Concurrent };
         cure.indexes.push(CureIndex {
+            build,
             table: table.clone(),
             name: judge.after.free_name(table, &words(&candidate)),
             definition: candidate.definition,

@@ -100,24 +100,27 @@ impl Judge<'_> {
 
     /// What follows from a statement's plans.
     pub(super) fn verdict(&self, query: &Query, planned: &[(f64, Planned)], cost_before: Option<f64>) -> Verdict {
-        let tables = family(self.after.catalog(), query);
+        let family = family(self.after.catalog(), query);
         let mut scans: BTreeMap<Oid, TableScan> = BTreeMap::new();
         let mut exceeding: BTreeMap<Oid, TableScan> = BTreeMap::new();
         for (weight, plan) in planned {
-            let mut times: BTreeMap<Oid, (&Table, f64)> = BTreeMap::new();
+            let mut read: BTreeMap<Oid, (f64, f64)> = BTreeMap::new();
             for scan in sequential_scans(&plan.nodes) {
                 // Two of a name, in two schemas: the larger one is assumed.
-                let of_name = tables.iter().filter(|table| table.name.name == scan.table);
-                if let Some(table) = of_name.max_by_key(|table| self.relation(table).and_then(|relation| relation.blocks)) {
-                    times.entry(table.oid).or_insert((table, 0.0)).1 += scan.times;
+                let of_name = family.iter().filter(|member| member.table.name.name == scan.table);
+                let largest = of_name.max_by_key(|member| self.relation(member.table).and_then(|relation| relation.blocks));
+                if let Some(member) = largest {
+                    let (rows, pages) = self.size(member.table);
+                    let sum = read.entry(member.root).or_default();
+                    *sum = (sum.0 + rows * scan.times, sum.1 + pages * scan.times);
                 }
             }
-            for (oid, (table, times)) in times {
-                let scan = self.scanned(table, times, *weight);
+            for (root, read) in read {
+                let Some(scan) = self.scanned(&family, root, read, *weight) else { continue };
                 if self.limits.scan.is_exceeded_by(&scan) {
-                    worse(&mut exceeding, oid, scan.clone());
+                    worse(&mut exceeding, root, scan.clone());
                 }
-                worse(&mut scans, oid, scan);
+                worse(&mut scans, root, scan);
             }
         }
         let sum = |of: fn(&Planned) -> f64| {
@@ -140,22 +143,29 @@ impl Judge<'_> {
         self.inputs.relations.iter().find(|relation| relation.name == table.name)
     }
 
-    /// The table's size on the source, where rows are as many as the planner takes them for (`estimate_rel_size` in `plancat.c`: as dense as
-    /// they were, on the pages that are there now).
-    fn scanned(&self, table: &Table, times: f64, share: f64) -> TableScan {
-        let (rows, pages) = self.relation(table).map_or((0.0, 0), |relation| {
-            let (known, tuples) = (f64::from(relation.pages), f64::from(relation.tuples.max(0.0)));
-            let pages = relation.blocks.unwrap_or_else(|| u64::try_from(relation.pages).unwrap_or_default());
-            (if known > 0.0 { tuples / known * count_as_f64(pages) } else { tuples }, pages)
-        });
-        TableScan {
+    /// Rows and pages of a table on the source, where rows are as many as the planner takes them for (`estimate_rel_size` in `plancat.c`: as
+    /// dense as they were, on the pages that are there now). Nothing for a table that the change makes.
+    fn size(&self, table: &Table) -> (f64, f64) {
+        let Some(relation) = self.relation(table) else { return (0.0, 0.0) };
+        let (known, tuples) = (f64::from(relation.pages), f64::from(relation.tuples.max(0.0)));
+        let pages = relation.blocks.map_or(known, count_as_f64);
+        (if known > 0.0 { tuples / known * pages } else { tuples }, pages)
+    }
+
+    /// What a plan reads of the table `root` and its partitions together.
+    fn scanned(&self, family: &[Member<'_>], root: Oid, (rows, pages): (f64, f64), share: f64) -> Option<TableScan> {
+        let members = || family.iter().filter(|member| member.root == root);
+        let table = members().find(|member| member.table.oid == root)?.table;
+        let (all_rows, all_pages) =
+            members().map(|member| self.size(member.table)).fold((0.0, 0.0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+        Some(TableScan {
             table: table.name.clone(),
-            table_rows: Rows(f64_as_count(rows)),
-            table_size: Pages(pages).bytes(u64::from(self.snapshot.server.block_size)),
-            read_rows: Rows(f64_as_count(rows * times)),
-            read_pages: Pages(f64_as_count(count_as_f64(pages) * times)),
+            table_rows: Rows(f64_as_count(all_rows)),
+            table_size: Pages(f64_as_count(all_pages)).bytes(u64::from(self.snapshot.server.block_size)),
+            read_rows: Rows(f64_as_count(rows)),
+            read_pages: Pages(f64_as_count(pages)),
             share,
-        }
+        })
     }
 }
 
@@ -205,19 +215,27 @@ fn largest_first(scans: BTreeMap<Oid, TableScan>) -> Vec<TableScan> {
     scans
 }
 
-/// The tables that `query` names, with all that is read along with them.
-fn family<'c>(catalog: &'c Catalog, query: &Query) -> Vec<&'c Table> {
-    let mut oids: BTreeSet<Oid> = query.shapes.iter().map(|shape| shape.table).collect();
-    loop {
-        let belongs = |table: &&Table| {
-            table.partition_of.is_some_and(|parent| oids.contains(&parent))
-                || table.inherits.iter().any(|parent| oids.contains(parent))
-        };
-        let more: Vec<Oid> =
-            catalog.tables.iter().filter(belongs).map(|table| table.oid).filter(|oid| !oids.contains(oid)).collect();
-        if more.is_empty() {
-            return catalog.tables.iter().filter(|table| oids.contains(&table.oid)).collect();
+/// A table that a statement reads.
+#[derive(Clone, Copy)]
+struct Member<'c> {
+    table: &'c Table,
+    /// The table that the statement names: itself, or what it is a partition or child of.
+    root: Oid,
+}
+
+/// The tables that `query` names, each with all that is read along with it.
+fn family<'c>(catalog: &'c Catalog, query: &Query) -> Vec<Member<'c>> {
+    let mut members: Vec<Member<'c>> = Vec::new();
+    for shape in &query.shapes {
+        let mut waiting: Vec<&Table> = catalog.table_by_oid(shape.table).into_iter().collect();
+        while let Some(table) = waiting.pop() {
+            if members.iter().any(|member| member.table.oid == table.oid) {
+                continue;
+            }
+            members.push(Member { table, root: shape.table });
+            let is_below = |below: &&Table| below.partition_of == Some(table.oid) || below.inherits.contains(&table.oid);
+            waiting.extend(catalog.tables.iter().filter(is_below));
         }
-        oids.extend(more);
     }
+    members
 }

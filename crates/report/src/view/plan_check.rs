@@ -262,12 +262,16 @@ fn cure_facts(statement: &CheckedStatement, provenance: &str) -> Vec<Fact> {
     let mut facts: Vec<Fact> = cure_sql(cure).into_iter().map(|sql| Fact::sql("cure", sql)).collect();
     let sizes: Option<Vec<Bytes>> = cure.indexes.iter().map(|index| index.size).collect();
     let size = sizes.map_or_else(String::new, |sizes| format!(", for {} on disk", sizes.into_iter().sum::<Bytes>()));
+    if cure.indexes.iter().any(|index| index.build == Build::Blocking) {
+        let words = "it blocks writes while it is built: build it on each partition first, concurrently, and then on the whole";
+        facts.push(Fact::words("but", words));
+    }
     facts.push(Fact::number("then", format!("planner cost {}{size}", three_digits(cure.cost)), provenance));
     facts
 }
 
 fn cure_sql(cure: &Cure) -> Vec<String> {
-    cure.indexes.iter().map(|index| index.definition.create_sql(&index.name, &index.table, Build::Concurrent)).collect()
+    cure.indexes.iter().map(|index| index.definition.create_sql(&index.name, &index.table, index.build)).collect()
 }
 
 fn statement_json(statement: &CheckedStatement) -> Value {
