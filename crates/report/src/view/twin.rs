@@ -144,6 +144,9 @@ pub(crate) fn push_warnings(document: &mut Document, fidelity: &Fidelity) {
     if fidelity.exactness() == Exactness::Approximate {
         document.note(Tone::Warning, "plans are approximate: look at the deviations before you believe a cost");
     }
+    if fidelity.level == StatisticsLevel::None && fidelity.exactness() != Exactness::Approximate {
+        document.note(Tone::Warning, "the snapshot holds no statistics with values: plans are approximate");
+    }
     if fidelity.source_major != fidelity.twin_major {
         let (source, twin) = (fidelity.source_major, fidelity.twin_major);
         document.note(
