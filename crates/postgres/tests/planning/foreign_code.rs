@@ -82,8 +82,9 @@ async fn a_superuser_runs_nobodys_code_by_planning() {
         assert!(refusal.hint.as_ref().is_some_and(|hint| hint.contains("allow foreign code")), "{refusal:?}");
         assert!(cost(&mut session, &statement, None).await.is_err(), "{text}");
         assert!(!ran(folder.path()), "{text}");
-        // The test can see it: with everybody trusted it does run.
-        let _ = cost_with(&mut session, &statement, Some(&binding), allowed).await;
+        // The test can see it: with everybody trusted it does run, in a session that has not yet planned over the table. (What planning finds out
+        // about an index is kept; before version 14, an INSERT has it found out.)
+        let _ = cost_with(&mut fixture.session().await, &statement, Some(&binding), allowed).await;
         assert!(ran(folder.path()), "{text} is no attack");
     }
     // What does not touch it is planned all the same, and lesser roles plan everything, at their own risk.
@@ -125,7 +126,7 @@ async fn code_is_found_behind_everything_that_uses_it() {
              CREATE POLICY p ON guarded USING (id = wrap(7));
              CREATE TABLE checked (id int CHECK (id > wrap(7)));
              CREATE TABLE generated (id int, twice int GENERATED ALWAYS AS (wrap(id)) STORED);
-             CREATE TABLE counted (id int); CREATE STATISTICS s ON (id + wrap(7)), id FROM counted;
+             CREATE TABLE counted (id int);
              CREATE TYPE pair AS (a int, b small); CREATE TABLE paired (id int, pair pair);
              CREATE TABLE listed (id int, list small[]);
              CREATE TABLE parent (id int) PARTITION BY LIST (id);
@@ -143,10 +144,15 @@ async fn code_is_found_behind_everything_that_uses_it() {
         )
         .await
         .expect("mallory may create");
+    let mut names =
+        vec!["guarded", "checked", "generated", "paired", "listed", "parent", "child", "kept", "joined", "shaded", "own"];
+    // Statistics of expressions came with version 14.
+    if fixture.lab.version().major >= 14 {
+        mallory.batch_execute("CREATE STATISTICS s ON (id + wrap(7)), id FROM counted").await.expect("mallory may create");
+        names.push("counted");
+    }
     let mut session = fixture.session().await;
-    for name in
-        ["guarded", "checked", "generated", "counted", "paired", "listed", "parent", "child", "kept", "joined", "shaded", "own"]
-    {
+    for name in names {
         let refusal = cost(&mut session, &prepared(&format!("SELECT * FROM {name}"), &[]), None).await.expect_err(name);
         assert!(refusal.reason.contains("is a superuser"), "{name}: {refusal:?}");
     }

@@ -119,6 +119,10 @@ async fn a_role_that_may_not_write_plans_what_a_write_reads() {
             vec!["sad"],
         ),
     ] {
+        // Version 15 brought it.
+        if text.starts_with("MERGE") && fixture.lab.version().major < 15 {
+            continue;
+        }
         let (statement, binding) = (prepared(text, &types), values(&bound));
         let own = cost(&mut owner, &statement, Some(&binding)).await.expect("the owner plans the statement itself");
         let read = cost(&mut reader, &statement, Some(&binding)).await.expect("the reader plans what it reads");
