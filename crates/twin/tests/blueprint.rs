@@ -1,5 +1,7 @@
 //! A twin of the built-in blueprint plans every recorded statement, with all of its bindings, exactly like the source.
 
+#![expect(clippy::print_stdout, reason = "the figures of a test that ran are worth reading")]
+
 mod support;
 
 use std::time::Duration;

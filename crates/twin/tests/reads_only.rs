@@ -1,5 +1,7 @@
 //! What a capture for a twin sends to the source, as the source's own log tells it: reading only, nothing for long, and nothing stays.
 
+#![expect(clippy::print_stdout, reason = "the figures of a test that ran are worth reading")]
+
 mod support;
 
 use pgtailor_model::planner::StatisticsLevel;

@@ -1,5 +1,7 @@
 //! What roles with fewer rights capture, and what cannot be had in a twin: it is said, and the rest is as faithful as ever.
 
+#![expect(clippy::print_stdout, reason = "the figures of a test that ran are worth reading")]
+
 mod support;
 
 use pgtailor_model::planner::{Inexact, StatisticsLevel};
@@ -144,7 +146,7 @@ async fn what_a_twin_cannot_have_is_named() {
 fn without_extension(snapshot: &mut Snapshot, name: &str) {
     let planner = snapshot.planner.as_mut().expect("it was asked for");
     let extension = planner.schema.iter_mut().find(|object| object.name == name).expect("the extension");
-    extension.name = "no_such_extension".to_owned();
+    "no_such_extension".clone_into(&mut extension.name);
 }
 
 /// A session that may do everything in a twin.

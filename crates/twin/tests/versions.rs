@@ -1,5 +1,7 @@
 //! What only some major versions of the server have is carried to a twin, and orders of texts other than the system's.
 
+#![expect(clippy::print_stdout, reason = "the figures of a test that ran are worth reading")]
+
 #[path = "../../sql/tests/script/mod.rs"]
 mod script;
 mod support;
