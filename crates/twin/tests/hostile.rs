@@ -94,7 +94,7 @@ fn poison(inputs: &mut PlannerInputs, folder: &Path) {
     // Statistics whose values are of the domain, so that reading them runs its conditions.
     for slot in inputs.statistics.iter_mut().flat_map(|statistic| &mut statistic.numbers.slots) {
         for values in slot.values.iter_mut().filter(|values| values.element_type == "integer") {
-            values.element_type = "public.amount".to_owned();
+            "public.amount".clone_into(&mut values.element_type);
         }
     }
     inputs.settings.insert("session_preload_libraries".to_owned(), "evil".to_owned());
