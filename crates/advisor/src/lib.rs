@@ -5,4 +5,5 @@
 
 pub mod catalog;
 pub mod duration;
+pub mod recording;
 pub mod size;
