@@ -27,7 +27,8 @@ mod what_if;
 mod what_if_statistics;
 
 pub use error::TwinError;
+pub use pgtailor_postgres::planning::nodes;
 pub use raise::{OtherMajor, RaiseOptions, Raised, Twin};
-pub use self_test::{Deviation, SelfTest, Shape, nodes};
+pub use self_test::{Deviation, SelfTest, Shape};
 pub use session::{DATABASE, PLANNER};
 pub use what_if::{BlockingWhatIf, TwinWhatIf};

@@ -1,10 +1,8 @@
 //! How faithful a twin is: plans of the source's own statements, node by node.
 
-use std::fmt::Write as _;
-
 use pgtailor_model::binding::{Binding, BindingOrigin, Literal};
-use pgtailor_model::planner::{PlanNode, SourcePlan};
-use pgtailor_postgres::planning::{PlanOptions, Prepared, Question, Refusal, plans};
+use pgtailor_model::planner::SourcePlan;
+use pgtailor_postgres::planning::{PlanOptions, Prepared, Question, Refusal, nodes, plans};
 use serde_json::Value;
 
 use crate::error::TwinError;
@@ -139,45 +137,4 @@ fn deviation(source: &SourcePlan, answer: Result<Value, Refusal>) -> Option<Devi
         format!("{} there, {} here", there.what, here.what)
     };
     deviation(what, if does_the_same { Shape::Same } else { Shape::Other }, twin_cost)
-}
-
-/// The nodes of a plan in JSON, from the top, each before those below it. They hold no value.
-pub fn nodes(plan: &Value) -> Vec<PlanNode> {
-    let mut found = Vec::new();
-    add(&plan[0]["Plan"], 0, &mut found);
-    found
-}
-
-fn add(node: &Value, depth: u16, found: &mut Vec<PlanNode>) {
-    if node.is_null() {
-        return;
-    }
-    let text = |name: &str| node[name].as_str();
-    let mut what = text("Node Type").unwrap_or_default().to_owned();
-    for name in ["Join Type", "Strategy", "Partial Mode", "Operation", "Scan Direction", "Parent Relationship"] {
-        if let Some(value) = text(name).filter(|value| *value != "Forward" && *value != "Plain" && *value != "Simple") {
-            let _ = write!(what, " {}", value.to_lowercase());
-        }
-    }
-    if let Some(index) = text("Index Name") {
-        let _ = write!(what, " using {index}");
-    }
-    if let Some(relation) = text("Relation Name") {
-        let _ = write!(what, " on {relation}");
-    }
-    if let Some(workers) = node["Workers Planned"].as_u64() {
-        let _ = write!(what, " with {workers} workers");
-    }
-    let number = |name: &str| node[name].as_f64().unwrap_or_default();
-    found.push(PlanNode {
-        depth,
-        what,
-        startup_cost: number("Startup Cost"),
-        total_cost: number("Total Cost"),
-        rows: number("Plan Rows"),
-        width: node["Plan Width"].as_i64().unwrap_or_default(),
-    });
-    for below in node["Plans"].as_array().into_iter().flatten() {
-        add(below, depth.saturating_add(1), found);
-    }
 }

@@ -10,14 +10,13 @@ use futures_util::future::try_join_all;
 use pgtailor_model::name::Oid;
 use pgtailor_model::what_if::{CandidateIndex, CandidateSize, CandidateStatistics, Configuration, Planned, Question, WhatIf};
 use pgtailor_postgres::lab_session::LabSession;
-use pgtailor_postgres::planning::{self, PlanOptions, Prepared, plans_under};
+use pgtailor_postgres::planning::{self, PlanOptions, Prepared, nodes, plans_under};
 use pgtailor_postgres::session::ReadOnlySession;
 use serde_json::Value;
 
 use crate::candidate::{Made, Maker};
 use crate::error::TwinError;
 use crate::raise::Twin;
-use crate::self_test::nodes;
 use crate::session::DATABASE;
 
 /// A twin that answers what-if questions; it takes the twin over.

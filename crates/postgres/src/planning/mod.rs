@@ -16,6 +16,7 @@
 mod bind;
 mod examples;
 mod explain;
+mod nodes;
 mod path;
 mod refusal;
 mod trust;
@@ -25,6 +26,7 @@ mod values;
 pub use bind::{BindOptions, BindReport, bind};
 pub use examples::{Examples, add_examples};
 pub use explain::{PlanOptions, Question, plan_costs, plans, plans_under};
+pub use nodes::nodes;
 pub use refusal::Refusal;
 pub use trust::ForeignCode;
 pub use types::Prepared;
