@@ -10,6 +10,7 @@ pub mod connect;
 pub mod doctor;
 pub mod error;
 pub mod executor;
+pub mod hypopg;
 pub mod lab_session;
 pub mod ledger;
 pub mod planning;

@@ -29,4 +29,5 @@ pub use explain::{PlanOptions, Question, plan_costs, plans, plans_under};
 pub use nodes::nodes;
 pub use refusal::Refusal;
 pub use trust::ForeignCode;
+pub(crate) use trust::Trust;
 pub use types::Prepared;

@@ -32,7 +32,7 @@ pub enum ForeignCode {
 
 /// What the session can do to others, and what it must not touch therefore.
 #[derive(Debug)]
-pub(super) enum Trust {
+pub(crate) enum Trust {
     /// No power, or everybody is trusted.
     Everything,
     /// Power, and the names of code that is not built in.
@@ -79,7 +79,7 @@ const IMPLICIT: &[&str] = &["=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~*",
 
 impl Trust {
     /// Looks at the session's roles, and at the catalogs when one of them has power.
-    pub(super) async fn read(client: &Client, foreign_code: ForeignCode) -> Result<Self, Error> {
+    pub(crate) async fn read(client: &Client, foreign_code: ForeignCode) -> Result<Self, Error> {
         if foreign_code == ForeignCode::Allow {
             return Ok(Self::Everything);
         }
@@ -96,7 +96,7 @@ impl Trust {
     }
 
     /// Whether the server may plan `text`.
-    pub(super) fn check(&self, text: &str) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, text: &str) -> Result<(), Refusal> {
         self.check_words(text, |_| true)
     }
 
