@@ -20,8 +20,10 @@ const UNKNOWN_ARRAY: f64 = 10.0;
 const ROUNDS: f64 = 10.0;
 
 /// A hypothetical B-tree: what it would be, and what HypoPG says.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tree {
+    /// Its first column, quoted; `None` for an expression.
+    pub leading: Option<String>,
     /// Levels above the leaves.
     pub levels: u32,
     /// Pages that it would have.
@@ -141,16 +143,21 @@ fn of_scan(scan: &Value, context: &Context<'_>, runs: Runs) -> Change {
     let condition = text(scan, "Index Cond");
     let searches = searches(condition);
     let search = (f64::from(tree.levels) + 1.0) * OPERATORS_A_PAGE * context.prices.operator;
-    // The rows of the index are those of the node, unless a filter or the division among workers comes between.
     let is_bitmap = text(scan, "Node Type") == "Bitmap Index Scan";
-    let are_rows_known = is_bitmap || (scan["Filter"].is_null() && scan["Parallel Aware"] != Value::Bool(true));
-    let read = if runs == Runs::Once && searches <= 1.0 && are_rows_known {
-        let rows = number(scan, "Plan Rows").clamp(1.0, tree.rows.as_f64().max(1.0));
-        let pages = |of: Pages| (rows * count_as_f64(of.0) / tree.rows.as_f64().max(1.0)).ceil().max(1.0);
-        (pages(tree.pages) - pages(tree.assumed_pages)) * context.prices.random_page
+    let all = tree.rows.as_f64().max(1.0);
+    // All is read where nothing is asked of the first column. Else what is read of the index are the rows of the node, unless a filter or
+    // the division among workers comes between.
+    let rows = if condition.is_empty() || tree.leading.as_ref().is_some_and(|it| !condition.contains(&format!("({it} "))) {
+        Some(all)
+    } else if is_bitmap || (scan["Filter"].is_null() && scan["Parallel Aware"] != Value::Bool(true)) {
+        Some(number(scan, "Plan Rows").clamp(1.0, all))
     } else {
-        0.0
+        None
     };
+    let read = rows.filter(|_| runs == Runs::Once && searches <= 1.0).map_or(0.0, |rows| {
+        let pages = |of: Pages| (rows * count_as_f64(of.0) / all).ceil().max(1.0);
+        (pages(tree.pages) - pages(tree.assumed_pages)) * context.prices.random_page
+    });
     let startup = if is_bitmap { 0.0 } else { search };
     Change { startup, total: search * searches + read }
 }
@@ -256,7 +263,8 @@ mod tests {
 
     /// The correction of a plan in which `i` has two levels, and half the pages that HypoPG gives it.
     fn changed(plan: &Value) -> (f64, Value) {
-        let tree = Tree { levels: 2, pages: Pages(100), assumed_pages: Pages(200), rows: Rows(10_000) };
+        let tree =
+            Tree { leading: Some("a".to_owned()), levels: 2, pages: Pages(100), assumed_pages: Pages(200), rows: Rows(10_000) };
         let mut plan = json!([{ "Plan": plan }]);
         let change = correct(&mut plan, &BTreeMap::from([("i".to_owned(), tree)]), PRICES);
         (change, plan)
@@ -287,6 +295,9 @@ mod tests {
         let mut filtered = scan(1000);
         filtered["Filter"] = "(b = 2)".into();
         near(changed(&filtered).0, 0.375);
+        // Nothing is asked of the first column: all pages are read.
+        filtered["Index Cond"] = "(c = 1)".into();
+        near(changed(&filtered).0, 0.375 - 400.0);
     }
 
     #[test]

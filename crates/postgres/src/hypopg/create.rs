@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::correct::{Prices, Tree};
-use crate::canonical::lone_expression;
+use crate::canonical::{canonical_definition, lone_expression};
 use crate::error::Error;
 use crate::planning::{ForeignCode, Trust};
 use crate::session::{ReadOnlySession, show};
@@ -48,6 +48,15 @@ pub(super) struct Extension {
     pub version: String,
     /// Whether existing indexes can be left out.
     pub can_hide: bool,
+}
+
+/// What an index would be.
+pub(super) struct Measured {
+    /// Its definition with constants computed, as the planner reads those of real indexes (`RelationGetIndexPredicate` in `relcache.c`):
+    /// HypoPG leaves them as they are written, and the planner then finds no likeness to a statement.
+    definition: IndexDefinition,
+    /// On each table with rows.
+    pub leaves: Vec<Leaf>,
 }
 
 /// A table with rows, and what the index would be there.
@@ -93,13 +102,14 @@ impl Extension {
         }
     }
 
-    /// Makes `definition` on one table; or says why HypoPG does not.
+    /// Makes an index on one of its tables; or says why HypoPG does not.
     pub(super) async fn create(
         &self,
         session: &ReadOnlySession,
+        measured: &Measured,
         leaf: &Leaf,
-        definition: &IndexDefinition,
     ) -> Result<Result<Hypothetical, String>, Error> {
+        let definition = &measured.definition;
         let sql = create_sql(definition, &leaf.table);
         let made = match self.call(session, "hypopg_create_index($1)", &[(&sql, Type::TEXT)]).await {
             Ok(made) => made,
@@ -111,7 +121,11 @@ impl Extension {
             let size = self.call(session, "hypopg_relation_size($1) AS bytes", &[(&oid, Type::OID)]).await?;
             let bytes = size.first().map(|row| row.get::<_, i64>("bytes")).and_then(|bytes| u64::try_from(bytes).ok());
             let assumed_pages = Pages(bytes.unwrap_or_default().div_ceil(leaf.block_size.0.max(1)));
-            Some(Tree { levels: leaf.predicted.levels, pages: leaf.predicted.pages, assumed_pages, rows: leaf.rows })
+            let leading = match definition.keys.first().map(|key| &key.part) {
+                Some(KeyPart::Column(name)) => Some(quote_identifier(name)),
+                _ => None,
+            };
+            Some(Tree { leading, levels: leaf.predicted.levels, pages: leaf.predicted.pages, assumed_pages, rows: leaf.rows })
         } else {
             None
         };
@@ -149,10 +163,10 @@ pub(super) async fn measure(
     session: &ReadOnlySession,
     tables: &[(Oid, QualifiedName)],
     definition: &IndexDefinition,
-) -> Result<Result<Vec<Leaf>, String>, Error> {
-    if tables.is_empty() {
+) -> Result<Result<Measured, String>, Error> {
+    let Some((_, first)) = tables.first() else {
         return Ok(Err("the table is not in the catalog, or has no partition".to_owned()));
-    }
+    };
     let expressions = definition.keys.iter().filter_map(|key| match &key.part {
         KeyPart::Expression(text) => Some(text.as_str()),
         KeyPart::Column(_) => None,
@@ -161,10 +175,15 @@ pub(super) async fn measure(
     if let Some(reason) = texts.iter().find_map(|text| lone_expression(text).err()) {
         return Ok(Err(format!("its key or predicate cannot be used: {reason}")));
     }
+    let mut computed = definition.clone();
     if !texts.is_empty() {
         let trust = Trust::read(&session.client, ForeignCode::Refuse).await?;
-        if let Err(refusal) = trust.check(&format!("SELECT {}", create_sql(definition, &tables[0].1))) {
+        if let Err(refusal) = trust.check(&format!("SELECT {}", create_sql(definition, first))) {
             return Ok(Err(refusal.reason));
+        }
+        match canonical_definition(session, first, definition).await? {
+            Ok(definition) => computed = definition,
+            Err(error) => return Ok(Err(format!("its key or predicate cannot be used: {error}"))),
         }
     }
     let mut leaves = Vec::with_capacity(tables.len());
@@ -179,7 +198,7 @@ pub(super) async fn measure(
             Err(reason) => return Ok(Err(reason.to_string())),
         }
     }
-    Ok(Ok(leaves))
+    Ok(Ok(Measured { definition: computed, leaves }))
 }
 
 /// The settings of this session that corrections are counted in.

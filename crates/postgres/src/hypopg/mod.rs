@@ -5,7 +5,7 @@
 //! [`LABEL`]). Of what it does wrong, put right here:
 //!
 //! - **height**: HypoPG's B-trees have none, so searching one costs too little, and a copy of an existing index looks better than that:
-//!   `correct` adds what is missing, and where nothing is left of the gain the answer is the plan without any candidate;
+//!   `correct` adds what is missing, and where more than the gain is gone the answer is the plan without any candidate;
 //! - **size**: too large, without merging of equal keys: [`HypoPg::size`] is our own prediction, and the pages read are counted by it.
 //!
 //! What stays wrong: the planner *chooses* by HypoPG's costs; expressions have no statistics, so that the planner expects a default share
@@ -32,7 +32,7 @@ use crate::error::Error;
 use crate::planning::{self, PlanOptions, Prepared, nodes, plans_under};
 use crate::session::ReadOnlySession;
 use correct::{Prices, Tree, correct};
-use create::{Extension, Hypothetical, Leaf};
+use create::{Extension, Hypothetical, Measured};
 
 /// How answers of this adapter are to be called.
 pub const LABEL: &str = "HypoPG on the target: approximate";
@@ -51,7 +51,7 @@ pub struct HypoPg {
     /// Existing indexes by their name.
     existing: BTreeMap<String, BTreeSet<Oid>>,
     /// What candidates would be like, or why they cannot be.
-    sizes: BTreeMap<CandidateIndex, Result<Vec<Leaf>, String>>,
+    sizes: BTreeMap<CandidateIndex, Result<Measured, String>>,
     /// What HypoPG refused.
     refused: BTreeMap<CandidateIndex, String>,
     /// Those that the planner sees now.
@@ -104,7 +104,7 @@ impl HypoPg {
     /// Plans `questions` under `configuration`; see [`pgtailor_model::what_if::WhatIf::plan`].
     ///
     /// A question whose plan uses a candidate is planned a second time without any, unless existing indexes are left out: where the
-    /// corrected cost is no gain, that is the answer.
+    /// corrected cost is a loss, that is the answer.
     ///
     /// # Errors
     /// When the session is lost. What HypoPG cannot do is a reason for every question.
@@ -137,7 +137,7 @@ impl HypoPg {
             for (place, plan) in doubtful.into_iter().zip(self.plans(&again, &settings).await?) {
                 let without = plan.map(|plan| self.planned(&plan));
                 if let (Ok(with), Ok(without)) = (&answers[place], without)
-                    && without.cost <= with.cost
+                    && without.cost < with.cost
                 {
                     answers[place] = Ok(without);
                 }
@@ -153,7 +153,7 @@ impl HypoPg {
     pub async fn size(&mut self, candidate: &CandidateIndex) -> Result<Result<CandidateSize, String>, Error> {
         self.measure(candidate).await?;
         Ok(match &self.sizes[candidate] {
-            Ok(leaves) => Ok(CandidateSize { pages: Pages(leaves.iter().map(|leaf| leaf.predicted.pages.0).sum()) }),
+            Ok(measured) => Ok(CandidateSize { pages: Pages(measured.leaves.iter().map(|leaf| leaf.predicted.pages.0).sum()) }),
             Err(reason) => Err(reason.clone()),
         })
     }
@@ -231,13 +231,13 @@ impl HypoPg {
             return Ok(Err(reason.clone()));
         }
         self.measure(candidate).await?;
-        let leaves = match &self.sizes[candidate] {
-            Ok(leaves) => leaves,
+        let measured = match &self.sizes[candidate] {
+            Ok(measured) => measured,
             Err(reason) => return Ok(Err(reason.clone())),
         };
-        let mut made = Vec::with_capacity(leaves.len());
-        for leaf in leaves {
-            match self.extension.create(&self.session, leaf, &candidate.definition).await? {
+        let mut made = Vec::with_capacity(measured.leaves.len());
+        for leaf in &measured.leaves {
+            match self.extension.create(&self.session, measured, leaf).await? {
                 Ok(index) => made.push(index),
                 Err(reason) => {
                     for index in made {
@@ -255,7 +255,7 @@ impl HypoPg {
     /// The hypothetical B-trees that the planner sees now.
     fn trees(&self) -> BTreeMap<String, Tree> {
         let all = self.present.values().flatten();
-        all.filter_map(|index| Some((index.name.clone(), index.tree?))).collect()
+        all.filter_map(|index| Some((index.name.clone(), index.tree.clone()?))).collect()
     }
 
     fn planned(&self, plan: &Value) -> Planned {
