@@ -1,0 +1,134 @@
+//! How fast a twin answers. Times are the best of several rounds, and ratios are taken within a round.
+
+use std::time::{Duration, Instant};
+
+use pgtailor_advisor::size::StorageParameters;
+use pgtailor_model::name::Oid;
+use pgtailor_model::unit::count_as_f64;
+use pgtailor_model::what_if::{CandidateIndex, Configuration, Question};
+use pgtailor_postgres::lab_session::LabSession;
+use pgtailor_postgres::sizing::{Expressions, index_inputs};
+use pgtailor_twin::{Twin, TwinWhatIf};
+
+use crate::percentile;
+use crate::support::resolve;
+
+/// Rounds of each measurement.
+const ROUNDS: usize = 5;
+
+/// How often a configuration is switched in a round.
+const SWITCHES: usize = 100;
+
+/// How often each statement is planned in a round.
+const PLANNINGS: usize = 15;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Prints what `twin` needs for `candidates`, whose tables have the names `tables`, and for `questions`.
+pub async fn print(twin: Twin, candidates: &[CandidateIndex], tables: &[&str], questions: &[Question<'_>]) -> Outcome<()> {
+    let sizing = sizing(&twin, candidates, tables).await?;
+    let mut what_if = TwinWhatIf::open(twin, 1).await?;
+    let created = created(&mut what_if, candidates).await?;
+    let whole: Vec<f64> = created.clone();
+    let rest: Vec<f64> = created.iter().zip(&sizing).filter_map(|(whole, sizing)| Some((whole - (*sizing)?).max(0.0))).collect();
+    let sizing: Vec<f64> = sizing.into_iter().flatten().collect();
+    println!(
+        "creating a candidate, median of {}: {:.2} ms, p90 {:.2}; its size alone {:.2}, all else {:.2} (limit 5 ms)",
+        whole.len(),
+        middle(&whole, 0.5),
+        middle(&whole, 0.9),
+        middle(&sizing, 0.5),
+        middle(&rest, 0.5)
+    );
+
+    let mut best = [f64::INFINITY; 2];
+    for _ in 0..ROUNDS {
+        for (best, count) in best.iter_mut().zip([1, 10]) {
+            *best = best.min(switching(&mut what_if, candidates, count).await?);
+        }
+    }
+    println!("switching one index, median: {:.2} ms, ten: {:.2} ms (limit 1 ms)", best[0], best[1]);
+
+    let mut twin = what_if.close().await?;
+    let mut rates = [0.0_f64; 3];
+    for _ in 0..ROUNDS {
+        for (at, rate) in rates.iter_mut().enumerate() {
+            let (back, found) = plannings(twin, at + 1, questions).await?;
+            twin = back;
+            *rate = rate.max(found);
+        }
+    }
+    let gain = (rates[1] / rates[0] - 1.0) * 100.0;
+    println!(
+        "plannings a second: one session {:.0}, two {:.0} ({gain:+.0} %, limit +80 %), three {:.0}",
+        rates[0], rates[1], rates[2]
+    );
+    twin.stop()?;
+    Ok(())
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn middle(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    percentile(&sorted, share)
+}
+
+/// Milliseconds that each candidate takes.
+async fn created(what_if: &mut TwinWhatIf, candidates: &[CandidateIndex]) -> Outcome<Vec<f64>> {
+    let mut times = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        let began = Instant::now();
+        what_if.size(candidate).await??;
+        times.push(milliseconds(began.elapsed()));
+    }
+    Ok(times)
+}
+
+/// Milliseconds of asking for the size of each candidate; `None` on partitioned tables.
+async fn sizing(twin: &Twin, candidates: &[CandidateIndex], tables: &[&str]) -> Outcome<Vec<Option<f64>>> {
+    let finder = LabSession::connect(&resolve(twin.conninfo())).await?;
+    let session = twin.session().await?;
+    let mut times = Vec::with_capacity(candidates.len());
+    for (candidate, table) in candidates.iter().zip(tables) {
+        let sql = format!("SELECT c.oid::text FROM pg_class c WHERE c.oid = 'public.{table}'::regclass AND c.relkind <> 'p'");
+        let found = finder.rows("find a table", &sql).await?;
+        let Some(oid) = found.first().and_then(|row| row.first()?.as_deref()?.parse().ok()).map(Oid) else {
+            times.push(None);
+            continue;
+        };
+        let began = Instant::now();
+        index_inputs(&session, oid, &candidate.definition, StorageParameters::default(), Expressions::Compute).await??;
+        times.push(Some(milliseconds(began.elapsed())));
+    }
+    Ok(times)
+}
+
+/// The median of milliseconds to switch `count` indexes on or off.
+async fn switching(what_if: &mut TwinWhatIf, candidates: &[CandidateIndex], count: usize) -> Outcome<f64> {
+    let mut times = Vec::with_capacity(SWITCHES);
+    for round in 0..SWITCHES {
+        let indexes = candidates.iter().cycle().skip(round / 2).take(count * ((round + 1) % 2)).cloned().collect();
+        let configuration = Configuration { indexes, ..Configuration::default() };
+        let began = Instant::now();
+        what_if.plan(&configuration, &[]).await?;
+        times.push(milliseconds(began.elapsed()));
+    }
+    Ok(middle(&times, 0.5))
+}
+
+/// Plannings a second with so many sessions, after each has planned every statement once.
+async fn plannings(twin: Twin, sessions: usize, questions: &[Question<'_>]) -> Outcome<(Twin, f64)> {
+    let mut what_if = TwinWhatIf::open(twin, sessions).await?;
+    let warm = questions.repeat(sessions);
+    what_if.plan(&Configuration::default(), &warm).await?;
+    let asked = questions.repeat(PLANNINGS);
+    let began = Instant::now();
+    let answers = what_if.plan(&Configuration::default(), &asked).await?;
+    let seconds = began.elapsed().as_secs_f64();
+    let planned = answers.iter().filter(|answer| answer.is_ok()).count();
+    Ok((what_if.close().await?, count_as_f64(u64::try_from(planned)?) / seconds))
+}
