@@ -11,6 +11,7 @@ use super::sample::{Inside, Sample, Source, sample};
 use super::{Expressions, NotSized, lone, plan, refused, rows};
 use crate::capture::deparse::without_outer_parentheses;
 use crate::error::Error;
+use crate::session::ReadOnlySession;
 
 /// `typlen` of types of variable width.
 const VARIABLE: i16 = -1;
@@ -57,6 +58,7 @@ pub(super) async fn columns(client: &Client, table: Oid) -> Result<Vec<Column>, 
 
 /// Reads keys of one index.
 pub(super) struct Reader<'a> {
+    pub session: &'a ReadOnlySession,
     pub client: &'a Client,
     pub table: Oid,
     pub name: &'a QualifiedName,
@@ -190,15 +192,13 @@ impl Reader<'_> {
         relation: u32,
         column: &str,
     ) -> Result<Option<Row>, Error> {
-        let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 6] = [
-            (&kind, Type::OID),
-            (&collation, Type::OID),
-            (&self.method, Type::TEXT),
-            (&class, Type::TEXT),
-            (&relation, Type::OID),
-            (&column, Type::TEXT),
-        ];
-        Ok(rows(self.client, include_str!("sql/key.sql"), &parameters).await?.pop())
+        const TYPES: [Type; 6] = [Type::OID, Type::OID, Type::TEXT, Type::TEXT, Type::OID, Type::TEXT];
+        let failed = |error| Error::query("read what an index would hold", error);
+        let prepare = || self.client.prepare_typed(include_str!("sql/key.sql"), &TYPES);
+        let statement = self.session.key_question.get_or_try_init(prepare).await.map_err(failed)?;
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
+            [&kind, &collation, &self.method, &class, &relation, &column];
+        Ok(self.client.query(statement, &parameters).await.map_err(failed)?.pop())
     }
 
     fn known(&self, row: &Row, not_null: bool) -> Option<Known> {

@@ -70,18 +70,7 @@ pub async fn index_inputs(
     storage: StorageParameters,
     expressions: Expressions,
 ) -> Result<Result<IndexInputs, NotSized>, Error> {
-    inputs_with(&session.client, session.version(), table, definition, storage, expressions).await
-}
-
-/// The same with a session of any kind, which must have the settings of [`crate::session::pin_reading`].
-pub(crate) async fn inputs_with(
-    client: &Client,
-    version: u32,
-    table: Oid,
-    definition: &IndexDefinition,
-    storage: StorageParameters,
-    expressions: Expressions,
-) -> Result<Result<IndexInputs, NotSized>, Error> {
+    let (client, version) = (&session.client, session.version());
     let Some(method) = AccessMethod::named(&definition.method) else {
         return Ok(Err(NotSized::UnknownMethod(definition.method.clone())));
     };
@@ -107,8 +96,16 @@ pub(crate) async fn inputs_with(
             Err(refusal) => return Ok(Err(refusal)),
         },
     };
-    let reader =
-        key::Reader { client, table, name: &name, columns: &columns, method: &definition.method, table_rows, expressions };
+    let reader = key::Reader {
+        session,
+        client,
+        table,
+        name: &name,
+        columns: &columns,
+        method: &definition.method,
+        table_rows,
+        expressions,
+    };
     let mut keys = Vec::with_capacity(definition.keys.len());
     for key in &definition.keys {
         match reader.key(key).await? {
