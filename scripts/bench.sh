@@ -40,5 +40,6 @@ cargo run --release --locked --quiet -p pgtailor-postgres --example bind_many
 # Prints its own figures: seconds and bytes of captures for a twin, and of raising one.
 cargo run --release --locked --quiet -p pgtailor-twin --example raise_many 2000 raise
 cargo run --release --locked --quiet -p pgtailor-twin --example raise_many 10000
+
 # Prints its own figures: what-if answers of a twin and of HypoPG against built indexes, and how fast a twin answers.
 cargo run --release --locked --quiet -p pgtailor-twin --example what_if_bench
