@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use pgtailor_lab::{Binaries, Lab, LabError, LabOptions, Listen, Shutdown, find_servers};
+use pgtailor_model::catalog::TableKind;
 use pgtailor_model::name::{Oid, QualifiedName, quote_identifier, quote_literal};
 use pgtailor_model::planner::{Inexact, PlannerInputs, SchemaObject, SchemaObjectKind};
 use pgtailor_model::snapshot::Snapshot;
@@ -122,6 +123,7 @@ impl Twin {
         make_extensions(&superuser, &inputs, &mut inexact).await?;
         let is_partial = options.tables.is_some();
         build(&superuser, &owner, server_version, &inputs, is_partial, &mut inexact).await?;
+        mark_materialized(&superuser, snapshot).await?;
 
         if let Some(dump) = &options.statistics_dump {
             dump::restore(&owner, server_version, dump, &mut inexact).await?;
@@ -370,6 +372,24 @@ async fn switch_triggers_off(superuser: &LabSession, inputs: &PlannerInputs, ear
     let texts: Vec<&str> = statements.iter().map(String::as_str).collect();
     superuser.run_each("switch triggers off", &texts).await?;
     Ok(())
+}
+
+/// Materialized views are made as tables, which rows can be inserted into; from version 18 on the planner removes joins of a table with itself,
+/// but not of a materialized view (`remove_self_joins_recurse` in `analyzejoins.c`).
+async fn mark_materialized(superuser: &LabSession, snapshot: &Snapshot) -> Result<(), TwinError> {
+    let views = snapshot.catalog.tables.iter().filter(|table| table.kind == TableKind::MaterializedView);
+    let names: Vec<String> =
+        views.map(|view| format!("({}, {})", quote_literal(&view.name.schema), quote_literal(&view.name.name))).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "BEGIN; SET LOCAL allow_system_table_mods = on;
+         UPDATE pg_catalog.pg_class c SET relkind = 'm' FROM pg_catalog.pg_namespace n, (VALUES {}) AS v (schema, name)
+          WHERE n.oid = c.relnamespace AND n.nspname = v.schema AND c.relname = v.name AND c.relkind = 'r' AND c.oid >= 16384; COMMIT",
+        names.join(", ")
+    );
+    Ok(superuser.run("mark materialized views", &sql).await?)
 }
 
 /// The planner trusts conditions only when all rows fulfil them, which the source knows.

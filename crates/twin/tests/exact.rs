@@ -25,7 +25,12 @@ const WRITES: &[&str] = &[
 async fn every_node_of_every_random_statement_is_the_same() {
     let source = Source::with(SAAS).await;
     let (twin, inexact) = raised(&source.captured(StatisticsLevel::Exact).await).await;
-    let statements = Fuzz::over(&source).await.statements(1_500, 42);
+    let mut statements = Fuzz::over(&source).await.statements(1_500, 42);
+    // From version 18 on the planner removes the first join, but not the second, of a materialized view.
+    for table in ["tenants", "totals"] {
+        let key = if table == "totals" { "user_id" } else { "id" };
+        statements.push(format!("SELECT count(*) FROM {table} a JOIN {table} b ON a.{key} = b.{key} WHERE b.{key} < 400"));
+    }
     let plans = source.plans(&statements).await;
     say(&format!("{} of {} statements planned on the source", plans.len(), statements.len()));
     assert!(plans.len() > 1_000, "most statements are right");

@@ -46,7 +46,6 @@ fn logged(log: &str, role: &str) -> (Vec<String>, Vec<f64>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_capture_only_reads_and_leaves_nothing_behind() {
     let source = Source::start(SETTINGS);
-    source.run("SELECT setseed(0.5)").await;
     source.run(SAAS).await;
     source.run("CREATE ROLE capturer LOGIN SUPERUSER PASSWORD 'secret'").await;
     let before = source.rows(CATALOGS).await;

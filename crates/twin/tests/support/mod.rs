@@ -40,8 +40,8 @@ impl Source {
     /// A server on which `sql` was run.
     pub async fn with(sql: &str) -> Self {
         let source = Self::start(&[]);
-        source.run("SELECT setseed(0.5)").await;
-        source.run(sql).await;
+        // In the same session: the seed is its own.
+        source.run(&format!("SELECT setseed(0.5); {sql}")).await;
         source.run("CHECKPOINT").await;
         source
     }
