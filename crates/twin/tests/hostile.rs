@@ -1,7 +1,5 @@
 //! A snapshot written by an enemy: whatever its definitions try, nothing of it happens with the rights of the twin's superuser.
 
-#![expect(clippy::print_stdout, reason = "the figures of a test that ran are worth reading")]
-
 mod support;
 
 use std::os::unix::fs::PermissionsExt;

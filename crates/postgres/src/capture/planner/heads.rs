@@ -51,11 +51,12 @@ pub(super) async fn read_heads(
     relations: &mut [Relation],
 ) -> Result<(), Error> {
     let blocks: BTreeMap<Oid, u64> = relations.iter().filter_map(|relation| Some((relation.oid, relation.blocks?))).collect();
-    let gin = read_gin(transaction, reading, capabilities, relations).await?;
+    let definitions = definitions(reading);
+    let gin = read_gin(transaction, reading, capabilities, &definitions, relations).await?;
     let ranges = read_ranges(transaction).await?;
     let mut asked = Vec::new();
     for (at, relation) in relations.iter_mut().enumerate() {
-        let Some((table, definition)) = definition_of(reading, relation) else { continue };
+        let Some((table, definition)) = definitions.get(&relation.oid) else { continue };
         let Some(pages) = relation.blocks else { continue };
         relation.head = match definition.method.as_str() {
             // One page is the metapage, two are that and a root which is a leaf.
@@ -78,11 +79,17 @@ pub(super) async fn read_heads(
     let questions: Vec<String> = asked.iter().map(|(_, question)| question.clone()).collect();
     let answers = read_each(transaction, "ask for the heights of indexes", &questions, BUDGET).await?;
     let mut guessed = 0;
+    let places: BTreeMap<(Oid, String), usize> =
+        relations.iter().enumerate().map(|(at, relation)| ((relation.table, relation.name.name.clone()), at)).collect();
     for ((at, _), answer) in asked.into_iter().zip(answers) {
         let found = answer.and_then(Result::ok).unwrap_or_default();
         let plan: Option<serde_json::Value> = found.first().and_then(|row| row.get(0));
         let told = plan.as_ref().and_then(|plan| levels_in(&plan[0]["Plan"]));
-        match told.and_then(|(index, levels)| is_as_high(relations, at, index).then_some(levels)) {
+        let levels = told.and_then(|(index, levels)| {
+            let other = places.get(&(relations[at].table, index.to_owned()))?;
+            is_as_high(&relations[at], &relations[*other]).then_some(levels)
+        });
+        match levels {
             Some(levels) => relations[at].head = Some(IndexHead::BTree { levels }),
             None => guessed += 1,
         }
@@ -94,13 +101,12 @@ pub(super) async fn read_heads(
     Ok(())
 }
 
-fn definition_of<'a>(reading: &Reading<'a>, relation: &Relation) -> Option<(&'a QualifiedName, &'a IndexDefinition)> {
-    if relation.oid == relation.table {
-        return None;
-    }
-    let table = reading.catalog.table_by_oid(relation.table)?;
-    let index = table.indexes.iter().find(|index| index.oid == relation.oid)?;
-    Some((&table.name, index.definition.as_ref()?))
+/// Indexes with their tables' names, by identifier.
+type Definitions<'a> = BTreeMap<Oid, (&'a QualifiedName, &'a IndexDefinition)>;
+
+fn definitions<'a>(reading: &Reading<'a>) -> Definitions<'a> {
+    let indexes = reading.catalog.indexes();
+    indexes.filter_map(|(table, index)| Some((index.oid, (&table.name, index.definition.as_ref()?)))).collect()
 }
 
 /// A statement whose cheapest plan is to read the index in its order.
@@ -142,16 +148,12 @@ fn levels_in(plan: &serde_json::Value) -> Option<(&str, u32)> {
     Some((plan["Index Name"].as_str()?, levels))
 }
 
-/// Whether `index`, which the planner took, is as high as the one asked for: it is that one, or one of the same table with the same order
+/// Whether `other`, which the planner took, is as high as the index asked for: it is that one, or one of the same table with the same order
 /// and about as many pages.
-fn is_as_high(relations: &[Relation], asked: usize, index: &str) -> bool {
-    let asked = &relations[asked];
-    let other = relations.iter().find(|other| other.table == asked.table && other.name.name == index);
-    other.is_some_and(|other| {
-        let pages = |relation: &Relation| relation.blocks.unwrap_or_default();
-        let (few, many) = (pages(asked).min(pages(other)), pages(asked).max(pages(other)));
-        other.oid == asked.oid || (few * 2 > many && likely_levels(few) == likely_levels(many))
-    })
+fn is_as_high(asked: &Relation, other: &Relation) -> bool {
+    let pages = |relation: &Relation| relation.blocks.unwrap_or_default();
+    let (few, many) = (pages(asked).min(pages(other)), pages(asked).max(pages(other)));
+    other.oid == asked.oid || (few * 2 > many && likely_levels(few) == likely_levels(many))
 }
 
 /// By the usual fan-out of inner pages: 70 % of 8152 bytes, 28 bytes an entry.
@@ -179,10 +181,10 @@ async fn read_gin(
     transaction: &mut Transaction<'_>,
     reading: &mut Reading<'_>,
     capabilities: &Capabilities,
+    definitions: &Definitions<'_>,
     relations: &[Relation],
 ) -> Result<BTreeMap<Oid, GinCounters>, Error> {
-    let is_gin =
-        |relation: &&Relation| definition_of(reading, relation).is_some_and(|(_, definition)| definition.method == "gin");
+    let is_gin = |relation: &&Relation| definitions.get(&relation.oid).is_some_and(|(_, definition)| definition.method == "gin");
     let wanted: Vec<Wanted> =
         relations.iter().filter(is_gin).map(|relation| Wanted { object: relation.oid, opens: relation.oid }).collect();
     if wanted.is_empty() {
