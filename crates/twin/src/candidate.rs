@@ -16,7 +16,7 @@ use pgtailor_model::unit::Pages;
 use pgtailor_model::what_if::{CandidateIndex, CandidateStatistics};
 use pgtailor_postgres::lab_session::{LabSession, TextRow};
 use pgtailor_postgres::session::ReadOnlySession;
-use pgtailor_postgres::sizing::{Expressions, index_inputs};
+use pgtailor_postgres::sizing::{Expressions, Facts, inputs_with};
 
 use crate::error::TwinError;
 use crate::expression;
@@ -49,6 +49,7 @@ pub(crate) struct Maker {
     owner: LabSession,
     /// Reads what sizes follow from.
     reader: ReadOnlySession,
+    facts: Facts,
     count: usize,
     has_elsewhere: bool,
 }
@@ -62,7 +63,7 @@ impl Maker {
                 "SET client_min_messages = error; SET search_path = pg_catalog, pg_temp; SET statement_timeout = '10s'",
             )
             .await?;
-        Ok(Self { owner, reader: twin.session().await?, count: 0, has_elsewhere: false })
+        Ok(Self { owner, reader: twin.session().await?, facts: Facts::default(), count: 0, has_elsewhere: false })
     }
 
     /// Makes `candidate`, visible to the planner; or says why it cannot be.
@@ -85,7 +86,9 @@ impl Maker {
         for leaf in &leaves {
             let Some(own) = twin.relations.get(&leaf.oid) else { return Ok(Err("a partition is not in the twin".to_owned())) };
             let storage = StorageParameters::default();
-            match index_inputs(&self.reader, own.oid, &candidate.definition, storage, Expressions::Compute).await? {
+            match inputs_with(&self.reader, &mut self.facts, own.oid, &candidate.definition, storage, Expressions::Compute)
+                .await?
+            {
                 Ok(inputs) => predicted.push((predict(&inputs), inputs.rows.0)),
                 Err(reason) => return Ok(Err(reason.to_string())),
             }

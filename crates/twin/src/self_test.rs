@@ -2,11 +2,12 @@
 
 use pgtailor_model::binding::{Binding, BindingOrigin, Literal};
 use pgtailor_model::planner::SourcePlan;
-use pgtailor_postgres::planning::{PlanOptions, Prepared, Question, Refusal, nodes, plans};
+use pgtailor_postgres::planning::{Prepared, Question, Refusal, nodes, plans};
 use serde_json::Value;
 
 use crate::error::TwinError;
 use crate::raise::Twin;
+use crate::session::own_server;
 
 /// What comparing plans brought.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,7 +83,7 @@ impl Twin {
         let prepared: Vec<(Prepared, Option<Binding>)> = source.iter().map(asked).collect();
         let questions: Vec<Question<'_>> =
             prepared.iter().map(|(statement, binding)| Question { statement, binding: binding.as_ref() }).collect();
-        let answers = plans(&mut session, &questions, &self.inputs.search_path, PlanOptions::default()).await?;
+        let answers = plans(&mut session, &questions, &self.inputs.search_path, own_server()).await?;
         let mut test = SelfTest { asked: source.len(), ..SelfTest::default() };
         for (source, answer) in source.iter().zip(answers) {
             match deviation(source, answer) {

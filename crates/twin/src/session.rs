@@ -4,6 +4,7 @@ use pgtailor_lab::Lab;
 use pgtailor_model::name::quote_literal;
 use pgtailor_postgres::connect::Database;
 use pgtailor_postgres::lab_session::LabSession;
+use pgtailor_postgres::planning::{PlanOptions, Server};
 use pgtailor_postgres::session::{Limits, ReadOnlySession};
 
 use crate::error::TwinError;
@@ -18,6 +19,11 @@ pub(crate) const OWNER: &str = "pgtailor_owner";
 pub const PLANNER: &str = "pgtailor_planner";
 
 const PINNED: &str = "SET search_path = pg_catalog, pg_temp; SET lock_timeout = '10s'; SET client_min_messages = error";
+
+/// How a twin's statements are planned.
+pub(crate) fn own_server() -> PlanOptions {
+    PlanOptions { server: Server::Own, ..PlanOptions::default() }
+}
 
 /// Addresses of a twin's server, by role.
 #[derive(Clone, Debug)]

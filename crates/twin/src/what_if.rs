@@ -10,14 +10,14 @@ use futures_util::future::try_join_all;
 use pgtailor_model::name::Oid;
 use pgtailor_model::what_if::{CandidateIndex, CandidateSize, CandidateStatistics, Configuration, Planned, Question, WhatIf};
 use pgtailor_postgres::lab_session::LabSession;
-use pgtailor_postgres::planning::{self, PlanOptions, Prepared, nodes, plans_under};
+use pgtailor_postgres::planning::{self, Prepared, nodes, plans_under};
 use pgtailor_postgres::session::ReadOnlySession;
 use serde_json::Value;
 
 use crate::candidate::{Made, Maker};
 use crate::error::TwinError;
 use crate::raise::Twin;
-use crate::session::DATABASE;
+use crate::session::{DATABASE, own_server};
 
 /// A twin that answers what-if questions; it takes the twin over.
 pub struct TwinWhatIf {
@@ -27,6 +27,8 @@ pub struct TwinWhatIf {
     sessions: Vec<ReadOnlySession>,
     /// Candidates that were made, or why they cannot be.
     candidates: BTreeMap<CandidateIndex, Result<Made, String>>,
+    /// Those that were made, by the names that they have in the twin.
+    by_name: BTreeMap<String, CandidateIndex>,
     statistics: BTreeMap<CandidateStatistics, Result<Oid, String>>,
     /// Identifiers in the twin of candidates that the planner sees now.
     visible: BTreeSet<Oid>,
@@ -62,6 +64,7 @@ impl TwinWhatIf {
             maker,
             sessions: pool,
             candidates: BTreeMap::new(),
+            by_name: BTreeMap::new(),
             statistics: BTreeMap::new(),
             visible: BTreeSet::new(),
             hidden: BTreeSet::new(),
@@ -113,10 +116,9 @@ impl TwinWhatIf {
         let path = &self.twin.inputs.search_path;
         let settings = &configuration.settings;
         let parts = self.sessions.iter_mut().zip(asked.chunks(share));
-        let answers = try_join_all(
-            parts.map(async |(session, part)| plans_under(session, part, path, settings, PlanOptions::default()).await),
-        )
-        .await?;
+        let answers =
+            try_join_all(parts.map(async |(session, part)| plans_under(session, part, path, settings, own_server()).await))
+                .await?;
         self.asked += u64::try_from(questions.len()).unwrap_or_default();
         let answers = answers.into_iter().flatten();
         Ok(answers.map(|answer| answer.map(|plan| self.planned(&plan)).map_err(|refusal| refusal.reason)).collect())
@@ -139,6 +141,7 @@ impl TwinWhatIf {
             let made = self.maker.make(&self.twin, &self.superuser, candidate).await?;
             if let Ok(made) = &made {
                 self.visible.extend(&made.indexes);
+                self.by_name.extend(made.names.iter().map(|name| (name.clone(), candidate.clone())));
             }
             self.candidates.insert(candidate.clone(), made);
         }
@@ -212,10 +215,7 @@ impl TwinWhatIf {
         let nodes = nodes(plan);
         let mut names = BTreeSet::new();
         index_names(&plan[0]["Plan"], &mut names);
-        let uses = |made: &Result<Made, String>| {
-            made.as_ref().is_ok_and(|made| made.names.iter().any(|name| names.contains(name.as_str())))
-        };
-        let candidates = self.candidates.iter().filter(|(_, made)| uses(made)).map(|(candidate, _)| candidate.clone()).collect();
+        let candidates = names.iter().filter_map(|name| self.by_name.get(*name)).cloned().collect();
         let existing = names.iter().filter_map(|name| self.existing.get(*name)).flatten().copied().collect();
         Planned { cost: nodes.first().map_or(0.0, |top| top.total_cost), nodes, candidates, existing }
     }

@@ -1,7 +1,5 @@
 //! A twin plans exactly like its source: every node of every plan, over a schema that has everything, and statements at random.
 
-#![expect(clippy::print_stdout, reason = "the figures of a test that ran are worth reading")]
-
 mod support;
 
 use pgtailor_model::planner::StatisticsLevel;

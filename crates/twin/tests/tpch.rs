@@ -1,7 +1,5 @@
 //! A twin of TPC-H, with the generator's data, its keys and a few more indexes, plans its queries exactly like the source.
 
-#![expect(clippy::print_stdout, reason = "the figures of a test that ran are worth reading")]
-
 #[path = "../../sql/tests/script/mod.rs"]
 mod script;
 mod support;

@@ -42,12 +42,29 @@ pub struct PlanOptions {
     pub foreign_code: ForeignCode,
     /// Longest planning of one statement, and longest wait for a lock.
     pub limits: Limits,
+    /// Whose server it is.
+    pub server: Server,
+}
+
+/// Whose server plans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Server {
+    /// Somebody's: every statement gives its locks back before the next one, and is kept out of `pg_stat_statements` where that can be.
+    #[default]
+    Target,
+    /// Ours, with a role that owns nothing: a page of statements shares a transaction, which takes a third of the messages. Nothing foreign
+    /// is refused.
+    Own,
 }
 
 /// Two seconds, a quarter of a second for a lock, and nothing foreign in a powerful session.
 impl Default for PlanOptions {
     fn default() -> Self {
-        Self { foreign_code: ForeignCode::Refuse, limits: Limits::OBSERVER.with_statement(Duration::from_secs(2)) }
+        Self {
+            foreign_code: ForeignCode::Refuse,
+            limits: Limits::OBSERVER.with_statement(Duration::from_secs(2)),
+            server: Server::Target,
+        }
     }
 }
 
@@ -96,8 +113,11 @@ pub async fn plans_under(
     options: PlanOptions,
 ) -> Result<Vec<Result<Value, Refusal>>, Error> {
     let client = &session.client;
-    let trust = Trust::read(client, options.foreign_code).await?;
-    let mut begin = begin(client, search_path, options.limits).await?;
+    let trust = match options.server {
+        Server::Target => Trust::read(client, options.foreign_code).await?,
+        Server::Own => Trust::Everything,
+    };
+    let mut begin = begin(client, search_path, options).await?;
     for (name, value) in settings {
         let _ = write!(begin, "; SET /* pgtailor */ LOCAL {} TO {}", quote_identifier(name), quote_literal(value));
     }
@@ -111,16 +131,20 @@ pub async fn plans_under(
     let mut own = Vec::new();
     for (place, question) in questions.iter().enumerate() {
         let text = question.statement.text.as_str();
-        let verdict = allowed.entry(text).or_insert_with(|| {
-            why_not_plannable(text).map_err(Refusal::ours)?;
-            trust.check(text)
+        let verdict = allowed.entry(text).or_insert_with(|| match options.server {
+            Server::Target => {
+                why_not_plannable(text).map_err(Refusal::ours)?;
+                trust.check(text)
+            }
+            // What is no single statement that can be explained is refused there, and parsing it here as well takes as long as planning it.
+            Server::Own => Ok(()),
         });
         match verdict {
             Ok(()) => own.push(Asked { place, text: text.to_owned(), question: *question }),
             Err(refusal) => answers[place] = Err(refusal.clone()),
         }
     }
-    ask_all(client, &begin, &own, &mut answers).await?;
+    ask_all(client, options.server, &begin, &own, &mut answers).await?;
 
     let mut forms: BTreeMap<&str, Option<String>> = BTreeMap::new();
     let mut reading = Vec::new();
@@ -133,7 +157,7 @@ pub async fn plans_under(
             }
         }
     }
-    ask_all(client, &begin, &reading, &mut answers).await?;
+    ask_all(client, options.server, &begin, &reading, &mut answers).await?;
     Ok(answers)
 }
 
@@ -152,7 +176,8 @@ fn reading_text(statement: &Prepared) -> Option<String> {
 }
 
 /// The beginning of each transaction.
-async fn begin(client: &Client, search_path: &[String], limits: Limits) -> Result<String, Error> {
+async fn begin(client: &Client, search_path: &[String], options: PlanOptions) -> Result<String, Error> {
+    let limits = options.limits;
     let mut begin = format!(
         "BEGIN /* pgtailor */ READ ONLY; SET /* pgtailor */ LOCAL {}; SET /* pgtailor */ LOCAL statement_timeout = '{}ms'; \
          SET /* pgtailor */ LOCAL lock_timeout = '{}ms'; SET /* pgtailor */ LOCAL client_min_messages = error; \
@@ -161,6 +186,9 @@ async fn begin(client: &Client, search_path: &[String], limits: Limits) -> Resul
         limits.statement.as_millis(),
         limits.lock.as_millis()
     );
+    if options.server == Server::Own {
+        return Ok(begin);
+    }
     let may_hide = "SELECT /* pgtailor */ r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
     let row = client.query_typed_opt(may_hide, &[]).await.map_err(|error| Error::query("examine this role", error))?;
     if row.is_some_and(|row| row.get(0)) {
@@ -169,14 +197,20 @@ async fn begin(client: &Client, search_path: &[String], limits: Limits) -> Resul
     Ok(begin)
 }
 
-async fn ask_all(client: &Client, begin: &str, asked: &[Asked<'_>], answers: &mut [Result<Value, Refusal>]) -> Result<(), Error> {
+async fn ask_all(
+    client: &Client,
+    server: Server,
+    begin: &str,
+    asked: &[Asked<'_>],
+    answers: &mut [Result<Value, Refusal>],
+) -> Result<(), Error> {
     for page in asked.chunks(AT_A_TIME) {
-        let mut messages: Vec<Message<'_>> = vec![command(client, begin)];
-        for one in page {
-            messages.extend(messages_of(client, one));
+        let mut replies = ask(client, server, begin, page).await;
+        // Without savepoints the failure of one is the next one's: then once more with them.
+        if server == Server::Own && replies.iter().flatten().any(|(_, outcome)| outcome.is_err()) {
+            replies = ask(client, Server::Target, begin, page).await;
         }
-        messages.push(command(client, "ROLLBACK /* pgtailor */"));
-        for (place, outcome) in in_order(messages).await.into_iter().flatten() {
+        for (place, outcome) in replies.into_iter().flatten() {
             answers[place] = match outcome {
                 // More than some sixty levels of nodes are refused by the JSON parser, which says so by failing.
                 Ok(plan) => serde_json::from_str(&plan).map_err(|_| Refusal::ours("its plan is nested too deeply to be read")),
@@ -191,6 +225,24 @@ async fn ask_all(client: &Client, begin: &str, asked: &[Asked<'_>], answers: &mu
     Ok(())
 }
 
+/// Sends a page as one transaction.
+async fn ask(client: &Client, server: Server, begin: &str, page: &[Asked<'_>]) -> Vec<Reply> {
+    let mut messages: Vec<Message<'_>> = vec![command(client, begin)];
+    for one in page {
+        let own = messages_of(client, server, one);
+        match server {
+            Server::Target => {
+                messages.push(command(client, SAVEPOINT));
+                messages.extend(own);
+                messages.push(command(client, BACK));
+            }
+            Server::Own => messages.extend(own),
+        }
+    }
+    messages.push(command(client, "ROLLBACK /* pgtailor */"));
+    in_order(messages).await
+}
+
 /// What a message brings: the place of a question with the text of its plan, or nothing that anybody needs.
 type Reply = Option<(usize, Result<String, tokio_postgres::Error>)>;
 
@@ -200,7 +252,7 @@ type Message<'a> = Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
 const SAVEPOINT: &str = "SAVEPOINT /* pgtailor */ pgtailor_plan";
 const BACK: &str = "ROLLBACK /* pgtailor */ TO SAVEPOINT pgtailor_plan";
 
-fn messages_of<'a>(client: &'a Client, asked: &'a Asked<'_>) -> Vec<Message<'a>> {
+fn messages_of<'a>(client: &'a Client, server: Server, asked: &'a Asked<'_>) -> Vec<Message<'a>> {
     let types = &asked.question.statement.types;
     let place = asked.place;
     match asked.question.binding {
@@ -215,14 +267,13 @@ fn messages_of<'a>(client: &'a Client, asked: &'a Asked<'_>) -> Vec<Message<'a>>
                     futures_util::future::join(client.query_typed(&prepare, &[]), client.query_typed_one(&explain, &[])).await;
                 Some((place, prepared.and(plan).and_then(|row| plan_in(&row))))
             };
-            // A failure before it was prepared makes DEALLOCATE fail as well: then back once more.
-            vec![
-                command(client, SAVEPOINT),
-                plan.boxed(),
-                command(client, BACK),
-                command(client, "DEALLOCATE /* pgtailor */ pgtailor_generic"),
-                command(client, BACK),
-            ]
+            // A failure leaves the transaction failed until it goes back; before anything was prepared DEALLOCATE fails as well, and whoever
+            // sent the savepoint goes back once more.
+            let forget = command(client, "DEALLOCATE /* pgtailor */ pgtailor_generic");
+            match server {
+                Server::Target => vec![plan.boxed(), command(client, BACK), forget],
+                Server::Own => vec![plan.boxed(), forget],
+            }
         }
         binding => {
             let values = binding.map(|binding| binding.values.as_slice()).unwrap_or_default();
@@ -240,7 +291,7 @@ fn messages_of<'a>(client: &'a Client, asked: &'a Asked<'_>) -> Vec<Message<'a>>
                     .collect();
                 Some((place, client.query_typed_one(&sql, &bound).await.and_then(|row| plan_in(&row))))
             };
-            vec![command(client, SAVEPOINT), plan.boxed(), command(client, BACK)]
+            vec![plan.boxed()]
         }
     }
 }

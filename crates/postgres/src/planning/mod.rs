@@ -25,7 +25,7 @@ mod values;
 
 pub use bind::{BindOptions, BindReport, bind};
 pub use examples::{Examples, add_examples};
-pub use explain::{PlanOptions, Question, plan_costs, plans, plans_under};
+pub use explain::{PlanOptions, Question, Server, plan_costs, plans, plans_under};
 pub use nodes::nodes;
 pub use refusal::Refusal;
 pub use trust::ForeignCode;

@@ -7,8 +7,11 @@
 mod key;
 mod sample;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use pgtailor_advisor::size::{AccessMethod, IndexInputs, KeyInputs, StorageParameters, nulls_kept};
-use pgtailor_model::index::{IndexDefinition, KeyPart};
+use pgtailor_model::index::{Direction, IndexDefinition, IndexKey, KeyPart, Nulls};
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::unit::{Bytes, Pages, Rows, f64_as_count};
 use serde_json::Value;
@@ -70,26 +73,58 @@ pub async fn index_inputs(
     storage: StorageParameters,
     expressions: Expressions,
 ) -> Result<Result<IndexInputs, NotSized>, Error> {
+    inputs_with(session, &mut Facts::default(), table, definition, storage, expressions).await
+}
+
+/// What was read of tables and keys, for callers on a server on which nothing changes, such as a twin: indexes share columns.
+#[derive(Default)]
+pub struct Facts {
+    tables: BTreeMap<Oid, Result<TableFacts, NotSized>>,
+    /// By table, method and key; included columns have no method.
+    keys: BTreeMap<(Oid, String, IndexKey), Result<KeyInputs, NotSized>>,
+}
+
+/// What is known of a table.
+#[derive(Clone)]
+struct TableFacts {
+    name: QualifiedName,
+    columns: Vec<key::Column>,
+    block_size: u64,
+    bytes: u64,
+    memory: u64,
+    rows_then: f64,
+    rows: f64,
+}
+
+/// As [`index_inputs`], reading only what is not in `facts` yet, which then has it; all with the same `expressions`.
+///
+/// # Errors
+/// As [`index_inputs`].
+pub async fn inputs_with(
+    session: &ReadOnlySession,
+    facts: &mut Facts,
+    table: Oid,
+    definition: &IndexDefinition,
+    storage: StorageParameters,
+    expressions: Expressions,
+) -> Result<Result<IndexInputs, NotSized>, Error> {
     let (client, version) = (&session.client, session.version());
     let Some(method) = AccessMethod::named(&definition.method) else {
         return Ok(Err(NotSized::UnknownMethod(definition.method.clone())));
     };
-    let Some(row) = rows(client, include_str!("sql/table.sql"), &[(&table.0, Type::OID)]).await?.pop() else {
-        return Ok(Err(NotSized::NoTable(table)));
+    let Facts { tables, keys: known } = facts;
+    let about = match tables.entry(table) {
+        Entry::Occupied(found) => found.into_mut(),
+        Entry::Vacant(place) => place.insert(table_facts(client, table).await?),
     };
-    let name = QualifiedName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"));
-    let count = |name: &str| u64::try_from(row.get::<_, i64>(name)).unwrap_or_default();
-    let block_size = count("block_size").max(1);
-    let columns = key::columns(client, table).await?;
-    // As the planner counts: density then times pages now (`estimate_rel_size` in `plancat.c`).
-    let table_rows = match plan(client, &format!("SELECT FROM ONLY {}", name.sql())).await? {
-        Ok(plan) => plan.rows,
-        Err(refusal) => return Ok(Err(refusal)),
+    let about = match about {
+        Ok(about) => &*about,
+        Err(refusal) => return Ok(Err(refusal.clone())),
     };
     let kept = match &definition.predicate {
-        None => table_rows,
+        None => about.rows,
         Some(predicate) => match lone(predicate) {
-            Ok(()) => match plan(client, &format!("SELECT FROM ONLY {} WHERE ({predicate}\n)", name.sql())).await? {
+            Ok(()) => match plan(client, &format!("SELECT FROM ONLY {} WHERE ({predicate}\n)", about.name.sql())).await? {
                 Ok(plan) => plan.rows,
                 Err(refusal) => return Ok(Err(refusal)),
             },
@@ -100,40 +135,70 @@ pub async fn index_inputs(
         session,
         client,
         table,
-        name: &name,
-        columns: &columns,
+        name: &about.name,
+        columns: &about.columns,
         method: &definition.method,
-        table_rows,
+        table_rows: about.rows,
         expressions,
     };
     let mut keys = Vec::with_capacity(definition.keys.len());
     for key in &definition.keys {
-        match reader.key(key).await? {
+        // Direction and nulls change nothing of what is stored.
+        let plain = IndexKey { direction: Direction::Ascending, nulls: Nulls::Last, ..key.clone() };
+        let inputs = match known.entry((table, definition.method.clone(), plain)) {
+            Entry::Occupied(found) => found.get().clone(),
+            Entry::Vacant(place) => place.insert(reader.key(key).await?).clone(),
+        };
+        match inputs {
             Ok(inputs) => keys.push(left_by(definition, &key.part, inputs)),
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
     let mut included = Vec::with_capacity(definition.include.len());
     for column in &definition.include {
-        match reader.included(column).await? {
+        let inputs = match known.entry((table, String::new(), IndexKey::column(column))) {
+            Entry::Occupied(found) => found.get().clone(),
+            Entry::Vacant(place) => place.insert(reader.included(column).await?).clone(),
+        };
+        match inputs {
             Ok(inputs) => included.push(left_by(definition, &KeyPart::Column(column.clone()), inputs)),
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
-    let joint = joint_distinct(client, table, definition, &columns).await?;
+    let joint = joint_distinct(client, table, definition, &about.columns).await?;
     Ok(Ok(IndexInputs {
         method,
         server_version: version,
-        block_size: Bytes(block_size),
-        table_rows: Rows(f64_as_count(table_rows)),
-        table_pages: Pages(count("bytes").div_ceil(block_size)),
-        rows: Rows(f64_as_count(kept.min(table_rows))),
+        block_size: Bytes(about.block_size),
+        table_rows: Rows(f64_as_count(about.rows)),
+        table_pages: Pages(about.bytes.div_ceil(about.block_size)),
+        rows: Rows(f64_as_count(kept.min(about.rows))),
         unique: definition.unique,
         storage,
-        maintenance_memory: Bytes(count("memory")),
+        maintenance_memory: Bytes(about.memory),
         keys,
         included,
-        joint_distinct: joint.map(|joint| grown(joint, row.get("rows_then"), table_rows)),
+        joint_distinct: joint.map(|joint| grown(joint, about.rows_then, about.rows)),
+    }))
+}
+
+async fn table_facts(client: &Client, table: Oid) -> Result<Result<TableFacts, NotSized>, Error> {
+    let Some(row) = rows(client, include_str!("sql/table.sql"), &[(&table.0, Type::OID)]).await?.pop() else {
+        return Ok(Err(NotSized::NoTable(table)));
+    };
+    let name = QualifiedName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"));
+    let count = |name: &str| u64::try_from(row.get::<_, i64>(name)).unwrap_or_default();
+    // As the planner counts: density then times pages now (`estimate_rel_size` in `plancat.c`).
+    let planned = plan(client, &format!("SELECT FROM ONLY {}", name.sql())).await?;
+    let columns = key::columns(client, table).await?;
+    Ok(planned.map(|planned| TableFacts {
+        name,
+        columns,
+        block_size: count("block_size").max(1),
+        bytes: count("bytes"),
+        memory: count("memory"),
+        rows_then: row.get("rows_then"),
+        rows: planned.rows,
     }))
 }
 
