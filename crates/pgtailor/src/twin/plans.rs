@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use pgtailor_model::binding::Literal;
+use pgtailor_model::binding::{Binding, Literal};
 use pgtailor_model::name::Oid;
 use pgtailor_model::planner::{Inexact, SourcePlan, StatisticsLevel};
 use pgtailor_model::snapshot::Snapshot;
@@ -17,6 +17,9 @@ use crate::workload::search_path;
 
 /// Longest time that planning on the source may take in all.
 const BUDGET: Duration = Duration::from_secs(20);
+
+/// Plans that are stored: enough to see whether a twin is right, and a second's work for the source.
+const MOST: usize = 1_000;
 
 /// Plans between two looks at the clock.
 const PAGE: usize = 200;
@@ -36,6 +39,8 @@ pub(super) async fn source_plans(
         snapshot.planner.iter().flat_map(|inputs| inputs.relations.iter().map(|relation| relation.table)).collect();
     let mut refused: BTreeMap<String, String> = BTreeMap::new();
     let mut asked = Vec::new();
+    // The statements that take most time come first.
+    let each = (MOST / workload.queries.len().max(1)).max(1);
     for query in workload.queries.iter().filter(|query| query.shapes.iter().all(|shape| known.contains(&shape.table))) {
         let Some(statement) = bound.prepared.get(&query.fingerprint) else {
             let found = bound.refused.iter().find(|(fingerprint, _)| *fingerprint == query.fingerprint);
@@ -45,12 +50,15 @@ pub(super) async fn source_plans(
         if options.level == StatisticsLevel::None || query.bindings.is_empty() {
             asked.push((&query.fingerprint, Question { statement, binding: None }));
         } else {
-            let questions = query.bindings.iter().map(|binding| Question { statement, binding: Some(binding) });
+            let mut bindings: Vec<&Binding> = query.bindings.iter().collect();
+            bindings.sort_by(|one, other| other.weight.total_cmp(&one.weight));
+            let questions = bindings.into_iter().take(each).map(|binding| Question { statement, binding: Some(binding) });
             asked.extend(questions.map(|question| (&query.fingerprint, question)));
         }
     }
     let planning = PlanOptions { foreign_code: options.foreign_code, ..PlanOptions::default() };
     let mut found = Vec::new();
+    asked.truncate(MOST);
     for (at, page) in asked.chunks(PAGE).enumerate() {
         if began.elapsed() > BUDGET {
             let left = asked.len() - at * PAGE;
