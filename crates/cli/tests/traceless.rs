@@ -85,6 +85,8 @@ fn entries(log: &str) -> Vec<String> {
     let mut entries: Vec<String> = Vec::new();
     for line in log.lines() {
         let line = line.split("-- ").next().unwrap_or_default();
+        // An empty comment.
+        let line = line.trim_end().strip_suffix("--").unwrap_or(line);
         match entries.last_mut() {
             Some(entry) if !line.starts_with('<') => {
                 entry.push(' ');

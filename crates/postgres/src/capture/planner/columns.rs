@@ -118,10 +118,12 @@ pub(super) async fn read_tables(transaction: &mut Transaction<'_>, reading: &mut
         let object = format!("table {}", table.name);
         if let Some(method) = row.get::<_, Option<String>>("method").filter(|method| method != "heap") {
             reading.missing(object, Some(*oid), format!("access method {method} is not carried to a twin"));
+            reading.left_out.insert(*oid);
             continue;
         }
         if let Some(reason) = expressions.refused.get(oid).or(bounds.refused.get(oid)) {
             reading.missing(object, Some(*oid), reason.clone());
+            reading.left_out.insert(*oid);
             continue;
         }
         if row.get("row_security") {

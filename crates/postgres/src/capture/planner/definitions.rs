@@ -41,7 +41,7 @@ struct Raw {
 
 /// Adds constraints and indexes.
 pub(super) async fn read_definitions(transaction: &mut Transaction<'_>, reading: &mut Reading<'_>) -> Result<(), Error> {
-    let left_out = reading.left_out();
+    let left_out = reading.left_out.clone();
     let mut known = tables(reading.catalog);
     known.retain(|table, _| !left_out.contains(table));
     let mut constraints = Vec::new();

@@ -48,17 +48,13 @@ struct Reading<'a> {
     guard: Guard,
     schema: Vec<SchemaObject>,
     inexact: Vec<Inexact>,
+    /// Tables that cannot be carried to a twin, with everything that belongs to them.
+    left_out: BTreeSet<Oid>,
 }
 
 impl Reading<'_> {
     fn at_least(&self, version: u32) -> bool {
         self.server.version >= version
-    }
-
-    /// Tables that cannot be carried to a twin, with everything that belongs to them.
-    fn left_out(&self) -> BTreeSet<Oid> {
-        let tables = self.inexact.iter().filter(|inexact| inexact.object.starts_with("table "));
-        tables.filter_map(|inexact| inexact.table).collect()
     }
 
     /// Notes that something cannot be had in the twin.
@@ -81,7 +77,8 @@ pub(super) async fn read(
     let locale = locale::read_locale(transaction, server.version).await?;
     let settings = locale::read_settings(transaction, server.version).await?;
     let guard = Guard::new(transaction).await?;
-    let mut reading = Reading { server, catalog, dictionary, guard, schema: Vec::new(), inexact: Vec::new() };
+    let mut reading =
+        Reading { server, catalog, dictionary, guard, schema: Vec::new(), inexact: Vec::new(), left_out: BTreeSet::new() };
 
     let (types, labels) = types::read_types(transaction, &mut reading, capabilities).await?;
     functions::read_functions(transaction, &mut reading).await?;

@@ -80,7 +80,7 @@ async fn read_statistics_objects(transaction: &mut Transaction<'_>, reading: &mu
           WHERE {} ORDER BY s.oid",
         of_interest("pg_statistic_ext", "s.oid")
     );
-    let left_out = reading.left_out();
+    let left_out = reading.left_out.clone();
     let mut known = tables(reading.catalog);
     known.retain(|table, _| !left_out.contains(table));
     let found = rows(transaction, "read the extended statistics", &sql, &[]).await?;

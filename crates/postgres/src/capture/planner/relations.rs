@@ -37,7 +37,7 @@ pub(super) async fn read_relations(transaction: &Transaction<'_>, reading: &mut 
         };
         Some(Relation { oid, name, table, pages, tuples, all_visible, blocks, head: None })
     };
-    let left_out = reading.left_out();
+    let left_out = reading.left_out.clone();
     let mut relations = Vec::new();
     for table in reading.catalog.tables.iter().filter(|table| !left_out.contains(&table.oid)) {
         relations.extend(relation(table.oid, table.name.clone(), table.oid, table.kind, table.size));
