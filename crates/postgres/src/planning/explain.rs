@@ -318,22 +318,21 @@ fn command<'a>(client: &'a Client, sql: &'a str) -> Message<'a> {
     client.batch_execute(sql).map(|_| None).boxed()
 }
 
-/// Answers of all messages. Every round polls those that wait in their order, so that they are *sent* in their order: a general join
-/// makes no promise about that.
-async fn in_order(messages: Vec<Message<'_>>) -> Vec<Reply> {
-    let mut messages: Vec<Option<Message<'_>>> = messages.into_iter().map(Some).collect();
-    let mut replies: Vec<Reply> = messages.iter().map(|_| None).collect();
+/// Answers of all messages. Each is polled once in their order, so that they are *sent* in their order; a general join makes no promise about
+/// that. The server answers in the same order, so then one after the other is waited for.
+async fn in_order(mut messages: Vec<Message<'_>>) -> Vec<Reply> {
+    let mut first: Vec<Poll<Reply>> = Vec::with_capacity(messages.len());
     std::future::poll_fn(|context| {
-        for (message, reply) in messages.iter_mut().zip(&mut replies) {
-            if let Some(future) = message
-                && let Poll::Ready(answer) = future.as_mut().poll(context)
-            {
-                *reply = answer;
-                *message = None;
-            }
-        }
-        if messages.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+        first.extend(messages.iter_mut().map(|message| message.as_mut().poll(context)));
+        Poll::Ready(())
     })
     .await;
+    let mut replies = Vec::with_capacity(messages.len());
+    for (message, first) in messages.into_iter().zip(first) {
+        replies.push(match first {
+            Poll::Ready(reply) => reply,
+            Poll::Pending => message.await,
+        });
+    }
     replies
 }
