@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use pgtailor_lab::{Lab, LabOptions};
 use pgtailor_model::diagnosis::{Diagnosis, Status};
+use pgtailor_postgres::capture::{CaptureOptions, PlannerOptions, capture};
 use pgtailor_postgres::connect::{ConnectionInput, Database};
 use pgtailor_postgres::doctor::{Role, examine, least_privilege};
+use pgtailor_postgres::session::ReadOnlySession;
 use tokio_postgres::{Client, NoTls};
 
 fn database(text: &str) -> Database {
@@ -195,6 +197,13 @@ async fn the_scripts_make_roles_that_suffice() {
         }
         for check in ["role", "table-statistics", "monitoring"] {
             assert_eq!(status(&diagnosis, check), Status::Ok, "{:?}", diagnosis.check(check));
+        }
+        if role == Role::Read {
+            let mut session = ReadOnlySession::connect(&as_role(&lab, name)).await.expect("connected");
+            let options = CaptureOptions { planner: Some(PlannerOptions::default()), ..CaptureOptions::default() };
+            let inputs = capture(&mut session, &options).await.expect("captured").planner.expect("it was asked for");
+            let lacks = |object: &str| inputs.inexact.iter().any(|inexact| inexact.object == object);
+            assert!(!lacks("column statistics") && !lacks("extended statistics"), "{:?}", inputs.inexact);
         }
     }
 }

@@ -45,7 +45,8 @@ pub fn least_privilege_script(role: Role, version: u32, database: &str, schemas:
     line("-- Statistics, settings and the texts of statements; texts of utility statements may hold literals.");
     line(&format!("GRANT pg_monitor TO {name};"));
     if !schemas.is_empty() {
-        line("-- Planning a query needs the right to read its tables; pgtailor reads no rows of them.");
+        line("-- Planning a query needs the right to read its tables. pgtailor reads no rows of them, but for the smallest");
+        line("-- and the largest values of indexed columns, which a capture for a twin looks up.");
     }
     for schema in schemas {
         let schema = quote_identifier(schema);
@@ -54,6 +55,10 @@ pub fn least_privilege_script(role: Role, version: u32, database: &str, schemas:
     }
     match role {
         Role::Read => {
+            line(
+                "-- Column statistics for a twin; where nobody is a superuser, GRANT pg_read_all_data instead (version 14 and later).",
+            );
+            line(&format!("GRANT SELECT ON pg_catalog.pg_statistic, pg_catalog.pg_statistic_ext_data TO {name};"));
             line(&format!("ALTER ROLE {name} SET default_transaction_read_only = on;"));
             line(&format!("ALTER ROLE {name} SET statement_timeout = '30s';"));
             line(&format!("ALTER ROLE {name} SET lock_timeout = '250ms';"));
@@ -86,6 +91,7 @@ mod tests {
     fn a_reader_gets_no_right_to_change_anything() {
         let script = least_privilege_script(Role::Read, 150_000, "shop", &["app".to_owned()], &["owner".to_owned()]);
         assert!(script.contains("GRANT pg_monitor TO pgtailor_read;"));
+        assert!(script.contains("GRANT SELECT ON pg_catalog.pg_statistic, pg_catalog.pg_statistic_ext_data TO pgtailor_read;"));
         assert!(!script.contains("GRANT owner"));
         assert!(!script.contains("GRANT CREATE"));
     }
