@@ -10,6 +10,7 @@ use pgtailor_model::index::{IndexDefinition, KeyPart};
 use pgtailor_model::name::{Oid, quote_identifier, quote_literal};
 use pgtailor_model::planner::{Relation, StatisticColumn, StatisticNumbers, slot_kind};
 use pgtailor_postgres::lab_session::{LabSession, TextRow};
+use pgtailor_postgres::sizing::mentions;
 
 use crate::error::TwinError;
 use crate::raise::Twin;
@@ -44,25 +45,6 @@ pub(crate) async fn write(
         }
     }
     Ok(())
-}
-
-/// Whether the canonical text names the column: as a whole word outside strings.
-fn mentions(text: &str, column: &str) -> bool {
-    let quoted = quote_identifier(column);
-    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '"' || c == '$';
-    let mut outside = String::new();
-    for (at, part) in text.split('\'').enumerate() {
-        if at % 2 == 0 {
-            outside.push_str(part);
-            outside.push(' ');
-        }
-    }
-    outside.match_indices(&quoted).any(|(start, _)| {
-        let before = outside[..start].chars().next_back();
-        let after = outside[start + quoted.len()..].chars().next();
-        // A name before a parenthesis is a function, one before a dot a schema.
-        !before.is_some_and(|c| is_word(c) || c == '.') && !after.is_some_and(|c| is_word(c) || c == '(' || c == '.')
-    })
 }
 
 /// What the expression is for the column's values.
@@ -245,16 +227,6 @@ fn floats(text: &str) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_column_is_seen_as_a_word_and_not_in_strings() {
-        assert!(mentions("lower(email)", "email"));
-        assert!(mentions("(data ->> 'email'::text)", "data"));
-        assert!(!mentions("(data ->> 'email'::text)", "email"));
-        assert!(!mentions("lower(email_2)", "email"));
-        assert!(!mentions("lower(name)", "lower"));
-        assert!(mentions("upper(\"Odd Name\")", "Odd Name"));
-    }
 
     #[test]
     fn values_that_become_equal_add_up() {

@@ -103,10 +103,7 @@ impl TwinWhatIf {
         if let Err(reason) = self.switch(configuration).await? {
             return Ok(vec![Err(reason); questions.len()]);
         }
-        let prepared: Vec<Prepared> = questions
-            .iter()
-            .map(|question| Prepared { text: question.text.to_owned(), types: question.types.to_vec() })
-            .collect();
+        let prepared: Vec<Prepared> = questions.iter().map(Prepared::of).collect();
         let asked: Vec<planning::Question<'_>> = questions
             .iter()
             .zip(&prepared)

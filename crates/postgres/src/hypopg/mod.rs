@@ -163,10 +163,7 @@ impl HypoPg {
         questions: &[Question<'_>],
         settings: &BTreeMap<String, String>,
     ) -> Result<Vec<Result<Value, String>>, Error> {
-        let prepared: Vec<Prepared> = questions
-            .iter()
-            .map(|question| Prepared { text: question.text.to_owned(), types: question.types.to_vec() })
-            .collect();
+        let prepared: Vec<Prepared> = questions.iter().map(Prepared::of).collect();
         let asked: Vec<planning::Question<'_>> = questions
             .iter()
             .zip(&prepared)

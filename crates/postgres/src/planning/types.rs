@@ -35,6 +35,13 @@ pub struct Prepared {
     pub types: Vec<String>,
 }
 
+impl Prepared {
+    /// The statement of a what-if question, which the server has accepted before.
+    pub fn of(question: &pgtailor_model::what_if::Question<'_>) -> Self {
+        Self { text: question.text.to_owned(), types: question.types.to_vec() }
+    }
+}
+
 /// A statement with its parameters' types as values need them.
 pub(super) struct Typed {
     pub prepared: Prepared,

@@ -2,13 +2,13 @@
 
 use pgtailor_advisor::size::{ElementInputs, KeyInputs, Occurrence, Values};
 use pgtailor_model::index::{IndexKey, KeyPart};
-use pgtailor_model::name::{Oid, QualifiedName, quote_identifier};
+use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::unit::{Rows, count_as_f64, f64_as_count};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::sample::{Inside, Sample, Source, sample};
-use super::{Expressions, NotSized, lone, plan, refused, rows};
+use super::{Expressions, NotSized, lone, mentions, plan, refused, rows};
 use crate::capture::deparse::without_outer_parentheses;
 use crate::error::Error;
 use crate::session::ReadOnlySession;
@@ -364,14 +364,4 @@ fn length(list: &[f64]) -> f64 {
 
 fn alignment(row: &Row) -> u32 {
     u32::try_from(row.get::<_, i32>("alignment")).unwrap_or(8)
-}
-
-/// Whether `text` names the column, as far as words tell.
-fn mentions(text: &str, column: &str) -> bool {
-    let name = quote_identifier(column);
-    let is_word = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '"' | '$');
-    text.match_indices(&name).any(|(at, _)| {
-        let (before, after) = (text[..at].chars().next_back(), text[at + name.len()..].chars().next());
-        !before.is_some_and(is_word) && !after.is_some_and(|letter| is_word(letter) || letter == '(')
-    })
 }

@@ -12,7 +12,7 @@ use std::collections::btree_map::Entry;
 
 use pgtailor_advisor::size::{AccessMethod, IndexInputs, KeyInputs, StorageParameters, nulls_kept};
 use pgtailor_model::index::{Direction, IndexDefinition, IndexKey, KeyPart, Nulls};
-use pgtailor_model::name::{Oid, QualifiedName};
+use pgtailor_model::name::{Oid, QualifiedName, quote_identifier};
 use pgtailor_model::unit::{Bytes, Pages, Rows, f64_as_count};
 use serde_json::Value;
 use tokio_postgres::types::Type;
@@ -259,6 +259,25 @@ async fn plan(client: &Client, query: &str) -> Result<Result<Plan, NotSized>, Er
     }
 }
 
+/// Whether the canonical text names the column: as a whole word outside strings.
+pub fn mentions(text: &str, column: &str) -> bool {
+    let quoted = quote_identifier(column);
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '"' || c == '$';
+    let mut outside = String::new();
+    for (at, part) in text.split('\'').enumerate() {
+        if at % 2 == 0 {
+            outside.push_str(part);
+            outside.push(' ');
+        }
+    }
+    outside.match_indices(&quoted).any(|(start, _)| {
+        let before = outside[..start].chars().next_back();
+        let after = outside[start + quoted.len()..].chars().next();
+        // A name before a parenthesis is a function, one before a dot a schema.
+        !before.is_some_and(|c| is_word(c) || c == '.') && !after.is_some_and(|c| is_word(c) || c == '(' || c == '.')
+    })
+}
+
 /// A refusal of the server as a value; an error when the session is gone.
 fn refused(error: Error) -> Result<NotSized, Error> {
     match error.sqlstate() {
@@ -278,4 +297,19 @@ async fn rows(
 ) -> Result<Vec<Row>, Error> {
     let answer = client.query_typed(sql, parameters).await;
     answer.map_err(|error| Error::query("read what an index would hold", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_seen_as_a_word_and_not_in_strings() {
+        assert!(mentions("lower(email)", "email"));
+        assert!(mentions("(data ->> 'email'::text)", "data"));
+        assert!(!mentions("(data ->> 'email'::text)", "email"));
+        assert!(!mentions("lower(email_2)", "email"));
+        assert!(!mentions("lower(name)", "lower"));
+        assert!(mentions("upper(\"Odd Name\")", "Odd Name"));
+    }
 }
