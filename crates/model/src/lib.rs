@@ -5,6 +5,7 @@
 //! indexes must agree on to be the same) and [`rollout::Rollout`] (what will be done).
 
 pub mod activity;
+pub mod advice;
 pub mod binding;
 pub mod catalog;
 pub mod change;

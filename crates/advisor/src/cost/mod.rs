@@ -1,0 +1,84 @@
+//! What statements cost under any configuration, from as few plannings as possible.
+//!
+//! Everything that could be there or not is an *element* with a number: a candidate, or an existing index that could go. A planning of a
+//! question with the set `visible` that used the set `used` is a [`Fact`]. As long as one more index never makes the planner's best plan dearer,
+//! one fact says what the question costs for every set between `used` and `visible` exactly, at least what every subset of `visible` costs, and
+//! at most what every superset of `used` costs. Start reading at [`Facts::bounds`].
+
+mod set;
+
+pub use set::Set;
+
+/// The number of an element: its position among the elements.
+pub type Element = u32;
+
+/// One planning of one question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    /// Elements that the planner saw, of those that concern the question.
+    pub visible: Set,
+    /// Those that its plan uses.
+    pub used: Set,
+    /// Total planner cost.
+    pub cost: f64,
+}
+
+/// What is known of one question.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    facts: Vec<Fact>,
+}
+
+impl Facts {
+    /// Remembers `fact`.
+    pub fn learn(&mut self, fact: Fact) {
+        self.facts.push(fact);
+    }
+
+    /// All of them, in the order in which they were learned.
+    pub fn all(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// At least and at most what the question costs with `elements`, of which those that do not concern it do not matter; infinite when
+    /// nothing is known.
+    ///
+    /// Facts contradict each other where the planner is not monotone; then the dearer plan that was seen for a superset is not believed.
+    pub fn bounds(&self, elements: &Set) -> (f64, f64) {
+        let (mut lower, mut upper) = (0.0_f64, f64::INFINITY);
+        for fact in &self.facts {
+            let is_reachable = fact.used.is_subset_of(elements);
+            if is_reachable {
+                upper = upper.min(fact.cost);
+            }
+            if elements.is_subset_of(&fact.visible) {
+                if is_reachable {
+                    return (fact.cost, fact.cost);
+                }
+                lower = lower.max(fact.cost);
+            }
+        }
+        (lower.min(upper), upper)
+    }
+}
+
+/// The costs of a workload's questions, each a statement with one set of values: known facts, and a planner to ask for more.
+pub trait Costs {
+    /// Why no more can be asked.
+    type Error;
+
+    /// How many questions there are.
+    fn questions(&self) -> usize;
+
+    /// How much a unit of the question's cost counts in the objective.
+    fn weight(&self, question: usize) -> f64;
+
+    /// Elements that can change what the question costs.
+    fn relevant(&self, question: usize) -> &Set;
+
+    /// What is known of the question.
+    fn facts(&self, question: usize) -> &Facts;
+
+    /// Plans each question with the set beside it (of which what is not relevant does not matter) and learns the facts.
+    fn ask(&mut self, asked: &[(usize, Set)]) -> Result<(), Self::Error>;
+}

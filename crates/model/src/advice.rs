@@ -1,0 +1,249 @@
+//! What to change for a workload: recommendations with their evidence, what lost and why, and how far from the best the whole can be.
+//!
+//! Costs are planner costs of the whole workload: each statement's cost, averaged over its bindings by their weights, times the statement's
+//! weight. They are what-if numbers, no times.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::change::Change;
+use crate::name::QualifiedName;
+use crate::twin::Fidelity;
+use crate::unit::Bytes;
+use crate::workload::Skipped;
+
+/// The answer of `pgtailor advise`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Advice {
+    /// The database's name.
+    pub database: String,
+    /// The server's version, as it says it.
+    pub version: String,
+    /// When the database was captured.
+    pub captured_at: Timestamp,
+    /// How well the planner that was asked plans as the database does; `None` when it was the database itself.
+    pub fidelity: Option<Fidelity>,
+    /// What statements are weighed by.
+    pub weighed_by: Weighing,
+    /// What the answer had to keep to.
+    pub limits: AdviceLimits,
+    /// Changes, in the order in which each adds most to those before it.
+    pub recommendations: Vec<Recommendation>,
+    /// Candidates that are not recommended.
+    pub rejected: Vec<Rejected>,
+    /// Every statement that was considered, those that gain most first.
+    pub statements: Vec<AdvisedStatement>,
+    /// Statements that were not considered.
+    pub skipped: Vec<Skipped>,
+    /// The workload's cost as the database is, upkeep of existing indexes that could go included.
+    pub cost_before: f64,
+    /// The same with all recommendations, upkeep of the recommended indexes included.
+    pub cost_after: f64,
+    /// Of `cost_after`, what the upkeep of recommended indexes is.
+    pub upkeep: f64,
+    /// What the recommended indexes take, estimated; what recommended drops give back is not taken off.
+    pub size: Bytes,
+    /// How far from the best it can be.
+    pub bound: Bound,
+    /// Other answers, each better in cost or in size than every other: by size, smallest first.
+    pub front: Vec<FrontPoint>,
+    /// What it took.
+    pub effort: Effort,
+    /// What a reader should know, as sentences without a period.
+    pub notes: Vec<String>,
+}
+
+/// What a statement's weight is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weighing {
+    /// Its executions: a unit of cost counts the same wherever it is spent.
+    #[default]
+    Executions,
+    /// Its measured time divided by its cost: each statement's share of the cost before is its share of the time.
+    Time,
+}
+
+/// What the answer had to keep to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AdviceLimits {
+    /// Bytes of new indexes together.
+    pub budget: Option<Bytes>,
+    /// New indexes in all.
+    pub indexes: Option<usize>,
+    /// New indexes on one table.
+    pub per_table: Option<usize>,
+    /// Upkeep of new indexes together, as a fraction of the workload's cost before.
+    pub upkeep: Option<f64>,
+    /// Least gain of a single index beside the others, as a fraction of the workload's cost before.
+    pub minimal_gain: f64,
+    /// How much dearer any statement may get: 0.1 is a tenth; `None` is as much as it likes.
+    pub regression: Option<f64>,
+    /// Most key columns.
+    pub columns: usize,
+}
+
+/// One change with its evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recommendation {
+    /// What to do.
+    pub change: Change,
+    /// The statement that does it, without a semicolon.
+    pub sql: String,
+    /// The table.
+    pub table: QualifiedName,
+    /// What an index is good for, in a word or two: `equality then order`, `covering`, `partial`, `drop` …; the generators' names.
+    pub kinds: Vec<String>,
+    /// What it takes, or gives back when it is dropped; estimated.
+    pub size: Bytes,
+    /// By how much the workload's cost falls when it is added to those before it.
+    pub gain: f64,
+    /// By how much the workload's cost would rise without it, all others being there.
+    pub loss_without: f64,
+    /// What it costs writes.
+    pub upkeep: Upkeep,
+    /// Statements whose plan uses it, those that gain most first; positions in [`Advice::statements`].
+    pub serves: Vec<usize>,
+    /// Existing indexes that it makes superfluous, by name.
+    pub replaces: Vec<String>,
+    /// Why it was tried, each a clause that follows "because".
+    pub because: Vec<String>,
+}
+
+/// What an index costs those who write.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Upkeep {
+    /// Planner cost for the whole workload.
+    pub cost: f64,
+    /// New entries for all executions of the workload.
+    pub entries: f64,
+    /// Write-ahead log for them.
+    pub wal: Bytes,
+    /// The same a day; `None` when it is not known how long the workload took.
+    pub wal_a_day: Option<Bytes>,
+    /// HOT updates that stop being HOT, by the column that is to blame, for all executions of the workload.
+    pub hot_lost: Vec<(String, f64)>,
+}
+
+/// A candidate that is not recommended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// The table.
+    pub table: QualifiedName,
+    /// What follows `CREATE INDEX … ON table`, or `CREATE STATISTICS … ON`.
+    pub definition: String,
+    /// What it would take.
+    pub size: Option<Bytes>,
+    /// Why not.
+    pub reason: Loss,
+    /// Why it was tried, each a clause that follows "because".
+    pub because: Vec<String>,
+}
+
+/// Why a candidate lost, with the numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Loss {
+    /// A guard refuses it whatever it gains.
+    Refused {
+        /// Why, as a sentence without a period.
+        because: String,
+    },
+    /// No plan uses it even when every candidate is there.
+    Unused,
+    /// Alone it would lower the workload's cost; beside the recommended ones it gains less than the minimum.
+    Overlapped {
+        /// What it gains alone, planner cost.
+        alone: f64,
+        /// What it gains beside the recommendations, planner cost.
+        beside: f64,
+        /// Recommended indexes that the same statements use instead.
+        by: Vec<String>,
+    },
+    /// Its upkeep takes more than it gains.
+    Upkeep {
+        /// What it gains beside the recommendations, planner cost.
+        gain: f64,
+        /// What writes pay, planner cost.
+        upkeep: f64,
+    },
+    /// It does not fit beside what gains more.
+    Limit {
+        /// What it gains beside the recommendations, planner cost.
+        gain: f64,
+        /// Which limit, as a clause: `the budget of 100 MB is spent`.
+        limit: String,
+    },
+    /// Some statement would get dearer than allowed.
+    Regression {
+        /// The statement's fingerprint.
+        statement: String,
+        /// How many times as dear.
+        factor: f64,
+    },
+}
+
+/// A statement's cost before and after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdvisedStatement {
+    /// Sixteen hexadecimal digits.
+    pub fingerprint: String,
+    /// The normalized text.
+    pub text: String,
+    /// Executions.
+    pub calls: u64,
+    /// What a unit of its cost counts in the workload's.
+    pub weight: f64,
+    /// Share of the workload's cost before, 0 to 1.
+    pub share: f64,
+    /// Planner cost of one execution as the database is.
+    pub before: f64,
+    /// With all recommendations.
+    pub after: f64,
+    /// The binding that gets worst, as cost after divided by cost before; above 1 it gets worse.
+    pub worst_binding: f64,
+    /// Recommended indexes that its plans use, by name.
+    pub uses: Vec<String>,
+}
+
+/// How far from the best an answer can be. It holds for the candidates and limits of this run, as far as one more index never makes a plan
+/// dearer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bound {
+    /// No set of candidates within the limits brings the workload's cost below this.
+    pub lower: f64,
+    /// `(cost_after - lower) / cost_after`, 0 to 1.
+    pub gap: f64,
+    /// Candidates that it speaks of.
+    pub candidates: usize,
+    /// Whether the answer is proven to be the best of them.
+    pub proven: bool,
+}
+
+/// One answer of several.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrontPoint {
+    /// What its indexes take.
+    pub size: Bytes,
+    /// The workload's cost with it, upkeep included.
+    pub cost: f64,
+    /// Of that, upkeep.
+    pub upkeep: f64,
+    /// How many indexes.
+    pub indexes: usize,
+}
+
+/// What an answer took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Effort {
+    /// Plannings.
+    pub what_if_calls: u64,
+    /// Costs that were needed and followed from plannings made before.
+    pub plans_derived: u64,
+    /// Candidates that were considered.
+    pub candidates: usize,
+    /// From the first question to the answer.
+    pub seconds: f64,
+    /// Whether the time limit ended the search.
+    pub out_of_time: bool,
+}
