@@ -9,6 +9,18 @@ use crate::tree::{File, Tree};
 /// Every registry of the workspace.
 const REGISTRIES: &[Registry] = &[
     Registry { list: "crates/blueprint/src/builtin.rs", folder: "blueprints", entries: Entries::Embedded, helpers: &["README"] },
+    Registry {
+        list: "crates/advisor/src/candidate/generator/mod.rs",
+        folder: "crates/advisor/src/candidate/generator",
+        entries: Entries::Modules,
+        helpers: &[],
+    },
+    Registry {
+        list: "crates/advisor/src/candidate/guard/mod.rs",
+        folder: "crates/advisor/src/candidate/guard",
+        entries: Entries::Modules,
+        helpers: &[],
+    },
     Registry { list: "crates/checks/src/check.rs", folder: "crates/checks/src/check", entries: Entries::Modules, helpers: &[] },
     Registry { list: "crates/report/src/format.rs", folder: "crates/report/src/format", entries: Entries::Modules, helpers: &[] },
     Registry {

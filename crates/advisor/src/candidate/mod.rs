@@ -3,8 +3,26 @@
 //! A generator looks at one statement and proposes; each is a file and a line in [`ALL`]. Nothing here says that a proposal helps. Guards
 //! (`guard`) refuse what could harm the application whatever it gains. Start reading at [`propose`].
 
+mod columns;
+mod condition;
+mod cover;
+#[cfg(test)]
+mod fixture;
+mod generator;
+mod guard;
+mod keys;
+mod literal;
+mod propose;
+mod site;
+mod spelling;
+mod text;
+
+pub use self::generator::ALL;
+pub use self::propose::{MOST_PER_STATEMENT, propose};
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use pgtailor_model::name::Oid;
 use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::what_if::{CandidateIndex, CandidateStatistics};
 use pgtailor_model::workload::{Query, Workload};
@@ -72,4 +90,14 @@ pub trait Generator: Sync {
 
     /// Proposals for `query`, which is at `position` in the workload.
     fn propose(&self, context: &Context<'_>, query: &Query, position: usize, candidates: &mut Candidates);
+}
+
+impl Subject {
+    /// The table that it is about.
+    pub fn table(&self) -> Oid {
+        match self {
+            Self::Index(index) => index.table,
+            Self::Statistics(statistics) => statistics.table,
+        }
+    }
 }
