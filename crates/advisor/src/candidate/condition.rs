@@ -23,6 +23,12 @@ pub(super) struct Condition<'a> {
 }
 
 impl Condition<'_> {
+    /// As a member of a conjunction.
+    pub(super) fn in_parentheses(&self) -> String {
+        let is_bare = self.sql == quote_identifier(self.column);
+        if is_bare { self.sql.clone() } else { format!("({})", self.sql) }
+    }
+
     /// Whether all rows that it leaves have the same value.
     pub(super) fn fixes_value(&self) -> bool {
         !self.sql.ends_with(" IS NOT NULL")

@@ -55,7 +55,11 @@ pub(super) fn filtered(site: &Site<'_>, without: &[&str]) -> Vec<Keys> {
         // What is compared with a list stands behind: a list before the order would end it.
         found.push(Keys::new(site, &[&first, &order, &ascending(&listed)], because));
     }
-    for range in site.ranged().into_iter().filter(|range| is_left(range, without)) {
+    for mut range in site.ranged().into_iter().filter(|range| is_left(range, without)) {
+        // Bounds do not care for the direction: the one of the order makes one index of two.
+        if let Some(sorted) = order.first().filter(|sorted| sorted.part == range.part && range.operator_class.is_none()) {
+            range = sorted.clone();
+        }
         let mut columns: Vec<&str> = equal.clone();
         columns.extend(column(&range));
         let because = format!("its rows are filtered by {}", text::names(&columns));

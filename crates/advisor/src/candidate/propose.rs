@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgtailor_model::catalog::Table;
+use pgtailor_model::index::{Direction, IndexDefinition};
+use pgtailor_model::shape::Shape;
 use pgtailor_model::what_if::CandidateIndex;
 
+use super::keys::column;
 use super::{Candidates, Context, Refused, Subject, Support, generator, guard, spelling};
 
 /// Most proposals for one statement. Generators are asked in the order of their list, so what is left out is the least promising.
@@ -29,6 +32,7 @@ pub fn propose(context: &Context<'_>) -> Candidates {
             }
         }
     }
+    collection.merge_siblings();
     collection.guarded()
 }
 
@@ -111,6 +115,44 @@ impl Collection<'_> {
         self.context.snapshot.catalog.table_by_oid(subject.table())
     }
 
+    /// Makes one of two indexes that differ in the direction of their last key, when no statement of one of them cares for it. The
+    /// descending one stays when there is a choice: somebody asked for it.
+    fn merge_siblings(&mut self) {
+        let ascending =
+            |definition: &IndexDefinition| definition.keys.last().is_some_and(|key| key.direction == Direction::Ascending);
+        let subjects: Vec<Subject> = self.found.proposed.keys().cloned().collect();
+        for one in subjects {
+            let Subject::Index(CandidateIndex { table, definition }) = &one else { continue };
+            let Some(definition) = spelling::sibling(definition).filter(|_| ascending(definition)) else { continue };
+            let other = Subject::Index(CandidateIndex { table: *table, definition });
+            if !self.found.proposed.contains_key(&other) {
+                continue;
+            }
+            let (from, to) = match (self.may_turn(&one), self.may_turn(&other)) {
+                (true, _) => (one, other),
+                (false, true) => (other, one),
+                (false, false) => continue,
+            };
+            if let Some(support) = self.found.proposed.remove(&from) {
+                let kept = self.found.proposed.entry(to).or_default();
+                kept.reasons.extend(support.reasons);
+                kept.queries.extend(support.queries);
+            }
+        }
+    }
+
+    /// Whether each statement that the index was proposed for compares all of its keys but the last for equality.
+    fn may_turn(&self, subject: &Subject) -> bool {
+        let (Subject::Index(index), Some(support)) = (subject, self.found.proposed.get(subject)) else { return false };
+        let Some((_, first)) = index.definition.keys.split_last() else { return false };
+        let compares = |position: &usize| {
+            let shapes = self.context.workload.queries.get(*position).into_iter().flat_map(|query| &query.shapes);
+            let mut equal = shapes.filter(|shape| shape.table == index.table).map(Shape::equality);
+            equal.any(|equal| first.iter().all(|key| column(key).is_some_and(|name| equal.contains(&name))))
+        };
+        support.queries.iter().all(compares)
+    }
+
     /// Without what is refused for what all statements together do.
     fn guarded(self) -> Candidates {
         let Candidates { proposed, mut refused } = self.found;
@@ -126,5 +168,59 @@ impl Collection<'_> {
             }
         }
         Candidates { proposed: kept, refused }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgtailor_model::shape::Comparison::{Equal, Range};
+
+    use super::super::fixture::{Fixture, order_key};
+    use super::*;
+
+    fn org_and_time() -> Fixture {
+        Fixture::new().table("t", &["org", "at", "body text"]).width("t", "body", 500)
+    }
+
+    #[test]
+    fn bounds_are_read_in_the_direction_that_somebody_sorts_by() {
+        let fixture = org_and_time().asks("t", &[("org", Equal), ("at", Range)]);
+        let fixture = fixture.asks_with("t", &[("org", Equal)], |shape| {
+            shape.order_by = vec![order_key("at", Direction::Descending)];
+        });
+        let proposed = fixture.proposed();
+        assert!(proposed.contains(&"(org, at DESC)".to_owned()), "{proposed:?}");
+        assert!(!proposed.contains(&"(org, at)".to_owned()), "{proposed:?}");
+    }
+
+    #[test]
+    fn two_orders_of_which_neither_is_free_stay_two() {
+        let sorted = |direction| {
+            move |shape: &mut Shape| {
+                shape.order_by = vec![order_key("org", Direction::Ascending), order_key("at", direction)];
+            }
+        };
+        let fixture = org_and_time().asks_with("t", &[], sorted(Direction::Ascending));
+        let proposed = fixture.asks_with("t", &[], sorted(Direction::Descending)).proposed();
+        assert!(proposed.contains(&"(org, at)".to_owned()) && proposed.contains(&"(org, at DESC)".to_owned()), "{proposed:?}");
+    }
+
+    #[test]
+    fn an_index_read_backwards_is_the_one_that_came_first() {
+        let sorted = |direction| {
+            move |shape: &mut Shape| {
+                shape.order_by = vec![order_key("org", direction), order_key("at", direction)];
+            }
+        };
+        let fixture = org_and_time().asks_with("t", &[], sorted(Direction::Descending));
+        assert_eq!(fixture.asks_with("t", &[], sorted(Direction::Ascending)).proposed(), ["(org DESC, at DESC)"]);
+    }
+
+    #[test]
+    fn behind_the_keys_of_a_unique_index_nothing_follows() {
+        let unique = IndexDefinition { unique: true, ..IndexDefinition::btree(["org"]) };
+        let fixture = org_and_time().index("t", unique);
+        let fixture = fixture.asks("t", &[("org", pgtailor_model::shape::Comparison::Join), ("at", Equal)]);
+        assert_eq!(fixture.proposed(), ["(at)", "(at) INCLUDE (org)", "(at, org)", "(org) INCLUDE (at)"]);
     }
 }

@@ -138,7 +138,7 @@ impl<'a> Site<'a> {
 
     /// Proposes `definition` to `candidates`, unless it is none: a key twice, a column that is not there, too many keys.
     pub(super) fn add(&self, candidates: &mut Candidates, generator: &'static str, definition: IndexDefinition, because: String) {
-        if !self.is_sound(&definition) {
+        if !self.is_sound(&definition) || self.is_more_than_unique(&definition) {
             return;
         }
         let subject = Subject::Index(CandidateIndex { table: self.table.oid, definition });
@@ -164,6 +164,18 @@ impl<'a> Site<'a> {
             && keys.len() == definition.keys.len()
             && keys.len() <= self.context.max_columns
             && definition.include.iter().all(|name| is_column(name))
+    }
+
+    /// Whether the first keys are those of a unique index: each row stands alone behind them, so that what follows neither narrows nor sorts.
+    fn is_more_than_unique(&self, definition: &IndexDefinition) -> bool {
+        let unique = self.table.indexes.iter().filter(|index| index.valid).filter_map(|index| index.definition.as_ref());
+        let mut unique =
+            unique.filter(|index| index.unique && index.predicate.is_none() && index.keys.len() < definition.keys.len());
+        definition.method == "btree"
+            && unique.any(|index| {
+                let first: Vec<&KeyPart> = definition.keys.iter().take(index.keys.len()).map(|key| &key.part).collect();
+                index.keys.iter().all(|key| first.contains(&&key.part))
+            })
     }
 
     /// Whether a unique index finds the one row, or few for a list of values.

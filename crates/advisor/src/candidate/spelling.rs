@@ -20,6 +20,15 @@ pub(super) fn reversed(definition: &IndexDefinition) -> Option<IndexDefinition> 
     (definition.method == "btree").then(|| IndexDefinition { keys, ..definition.clone() })
 }
 
+/// The same index with its last key in the other direction; `None` when that is the same or no B-tree.
+///
+/// Behind columns of equality a statement reads it either way, so one of the two is enough for it.
+pub(super) fn sibling(definition: &IndexDefinition) -> Option<IndexDefinition> {
+    let (last, first) = definition.keys.split_last().filter(|(_, first)| !first.is_empty() && definition.method == "btree")?;
+    let keys = first.iter().cloned().chain([last.reversed()]).collect();
+    Some(IndexDefinition { keys, ..definition.clone() })
+}
+
 /// Whether `table` has a valid index that is this one, or does all that it does with no more keys.
 pub(super) fn exists(definition: &IndexDefinition, table: &Table) -> bool {
     let definition = plain(definition);

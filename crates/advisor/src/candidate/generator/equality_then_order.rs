@@ -1,4 +1,5 @@
-//! The columns of equality, then the order: the rows come sorted, and a statement with a limit stops early.
+//! The columns of equality, then the order: the rows come sorted, and a statement with a limit stops early. `MIN` and `MAX` are such an
+//! order with a limit of one row, and shapes say so.
 
 use pgtailor_model::workload::Query;
 

@@ -26,8 +26,9 @@ impl Generator for Expression {
                 let because = format!("its rows are picked by {}", text::keys(std::slice::from_ref(&key)));
                 let alone = Keys::new(&site, &[std::slice::from_ref(&key)], because.clone());
                 // Columns of equality serve on either side of an equal expression, and only before one within bounds.
-                let composed = Keys::new(&site, &[&columns, std::slice::from_ref(&key), &site.ranged()], because);
-                if is_equal && !site.ranged().is_empty() {
+                let ranged = if is_equal { site.ranged() } else { Vec::new() };
+                let composed = Keys::new(&site, &[&columns, std::slice::from_ref(&key), &ranged], because);
+                if !ranged.is_empty() {
                     let definition = Keys::new(&site, &[std::slice::from_ref(&key), &columns], String::new()).btree();
                     site.add(candidates, self.name(), definition, composed.because.clone());
                 }

@@ -12,7 +12,6 @@ mod equality_then_order;
 mod equality_then_range;
 mod expression;
 mod extended_statistics;
-mod extreme;
 mod foreign_key;
 mod full_text;
 mod grouping;
@@ -49,7 +48,6 @@ pub static ALL: &[&dyn Generator] = &[
     &covering::Covering,
     &partial::Partial,
     &grouping::Grouping,
-    &extreme::Extreme,
     &brin::Brin,
     &equality::Equality,
     &single_column::SingleColumn,

@@ -64,11 +64,11 @@ fn predicates<'c, 'a>(conditions: &'c [Condition<'a>]) -> Vec<Vec<&'c Condition<
     found
 }
 
-/// As the server writes it: each condition in parentheses when there are several.
+/// As the server writes it: each condition in parentheses when there are several, save a bare column.
 fn written(conditions: &[&Condition<'_>]) -> String {
     match conditions {
         [one] => one.sql.clone(),
-        several => several.iter().map(|condition| format!("({})", condition.sql)).collect::<Vec<_>>().join(" AND "),
+        several => several.iter().map(|one| one.in_parentheses()).collect::<Vec<_>>().join(" AND "),
     }
 }
 
