@@ -95,11 +95,11 @@ fn boolean<'a>(site: &Site<'a>, column: &'a str, value: bool) -> Vec<Condition<'
 /// Conditions for values of a parameter: those that executions were seen with, most frequent first, else the rarest common ones.
 fn values<'a>(site: &Site<'a>, column: &'a str, parameters: &[u32], predicate: &Predicate) -> Vec<Condition<'a>> {
     let ([number], Some(known)) = (parameters, site.column(column)) else { return Vec::new() };
-    let common = most_common(site, column);
     let is_kind = site.distinct(column).is_some_and(|distinct| distinct <= MOST_DISTINCT) || known.type_name == "boolean";
     if !is_kind || predicate.operator != "=" {
         return Vec::new();
     }
+    let common = most_common(site, column);
     let mut seen = observed(site, *number);
     let always = seen.len() == 1 && site.query.bindings.iter().filter(|binding| is_observed(binding.origin)).count() > 1;
     if seen.is_empty() {

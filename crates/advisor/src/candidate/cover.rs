@@ -15,6 +15,9 @@ const LEAST_VISIBLE: f64 = 0.5;
 /// Most bytes that an included column may have on average: wider ones make the index a second table.
 const WIDEST: u32 = 100;
 
+/// Most columns that are included: with more the index follows every change of the statement's list of columns.
+const MOST_INCLUDED: usize = 8;
+
 /// Most of the table's width, 0 to 1, that the index may have: an index nearly as wide as the table saves nothing.
 const MOST_OF_ROW: f64 = 0.7;
 
@@ -39,7 +42,7 @@ pub(super) fn covering_without(site: &Site<'_>, definition: &IndexDefinition, fi
     let keys: BTreeSet<&str> = definition.keys.iter().filter_map(column).collect();
     let is_missing = |name: &&String| !keys.contains(name.as_str()) && !fixed.contains(&name.as_str());
     let rest: BTreeSet<String> = site.shape.needed.iter().filter(is_missing).cloned().collect();
-    if rest.is_empty() {
+    if rest.is_empty() || rest.len() > MOST_INCLUDED {
         return None;
     }
     let included = rest.iter().map(|name| site.column(name).map(width)).collect::<Option<Vec<u32>>>()?;

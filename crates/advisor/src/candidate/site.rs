@@ -178,9 +178,9 @@ impl<'a> Site<'a> {
             })
     }
 
-    /// Whether a unique index finds the one row, or few for a list of values.
+    /// Whether a unique index finds the one row, or few for a list of values. Nulls are as many as they like (`NULLS DISTINCT`).
     fn is_settled(&self) -> bool {
-        let equal = self.equal();
+        let equal = self.columns(|comparison| matches!(comparison, Comparison::Equal | Comparison::OneOf));
         self.table.indexes.iter().filter(|index| index.valid).filter_map(|index| index.definition.as_ref()).any(|definition| {
             let is_equal = |key: &IndexKey| matches!(&key.part, KeyPart::Column(name) if equal.contains(&name.as_str()));
             definition.unique && definition.predicate.is_none() && definition.keys.iter().all(is_equal)
@@ -215,5 +215,33 @@ pub(super) fn part(subject: &About) -> Option<KeyPart> {
         About::Column(column) => Some(KeyPart::Column(column.clone())),
         About::Expression { sql, .. } if sql.contains('$') => None,
         About::Expression { sql, .. } => Some(KeyPart::Expression(sql.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgtailor_model::shape::Comparison::{Equal, Join, Null, OneOf};
+
+    use super::super::fixture::Fixture;
+    use super::*;
+
+    fn is_looked_at(conditions: &[(&str, Comparison)], change: impl FnOnce(&mut IndexDefinition)) -> bool {
+        let mut unique = IndexDefinition { unique: true, ..IndexDefinition::btree(["a", "b"]) };
+        change(&mut unique);
+        let fixture = Fixture::new().table("t", &["a", "b", "c"]).index("t", unique).asks("t", conditions);
+        sites(&fixture.context(), &fixture.workload.queries[0], 0).next().is_some()
+    }
+
+    #[test]
+    fn who_finds_one_row_by_a_unique_index_needs_no_other() {
+        assert!(!is_looked_at(&[("a", Equal), ("b", OneOf), ("c", Equal)], |_| {}));
+    }
+
+    #[test]
+    fn a_part_of_the_key_a_null_or_a_join_finds_more_than_one() {
+        assert!(is_looked_at(&[("a", Equal)], |_| {}));
+        assert!(is_looked_at(&[("a", Equal), ("b", Null)], |_| {}));
+        assert!(is_looked_at(&[("a", Equal), ("b", Join)], |_| {}));
+        assert!(is_looked_at(&[("a", Equal), ("b", Equal)], |unique| unique.predicate = Some("c = 1".to_owned())));
     }
 }

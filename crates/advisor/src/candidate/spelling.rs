@@ -1,7 +1,9 @@
 //! One spelling for each index: two definitions that the server would treat alike are equal once they passed through here.
 
+use std::borrow::Cow;
+
 use pgtailor_model::catalog::Table;
-use pgtailor_model::index::{Direction, IndexDefinition, IndexKey};
+use pgtailor_model::index::{Direction, IndexDefinition, IndexKey, KeyPart};
 
 /// `definition` in its own spelling: a single key, which is read both ways, ascends.
 pub(super) fn canonical(mut definition: IndexDefinition) -> IndexDefinition {
@@ -39,17 +41,17 @@ pub(super) fn exists(definition: &IndexDefinition, table: &Table) -> bool {
 }
 
 /// The definition with its texts stripped of what the server adds when it writes them: for comparing only.
-fn plain(definition: &IndexDefinition) -> IndexDefinition {
-    use pgtailor_model::index::KeyPart;
+fn plain(definition: &IndexDefinition) -> Cow<'_, IndexDefinition> {
+    let is_text = |key: &IndexKey| matches!(key.part, KeyPart::Expression(_));
+    if definition.predicate.is_none() && !definition.keys.iter().any(is_text) {
+        return Cow::Borrowed(definition);
+    }
     let key = |key: &IndexKey| match &key.part {
         KeyPart::Column(_) => key.clone(),
         KeyPart::Expression(sql) => IndexKey { part: KeyPart::Expression(stripped(sql)), ..key.clone() },
     };
-    IndexDefinition {
-        keys: definition.keys.iter().map(key).collect(),
-        predicate: definition.predicate.as_deref().map(stripped),
-        ..definition.clone()
-    }
+    let keys = definition.keys.iter().map(key).collect();
+    Cow::Owned(IndexDefinition { keys, predicate: definition.predicate.as_deref().map(stripped), ..definition.clone() })
 }
 
 /// `sql` without parentheses, spaces and casts to text types outside its constants, in lower case.

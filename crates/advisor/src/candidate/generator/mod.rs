@@ -1,7 +1,7 @@
 //! Generators: each looks at one statement and proposes.
 //!
-//! One file and one line in [`ALL`] each. A generator decides what is plausible, never what helps, and looks neither at what exists nor at
-//! what other generators propose.
+//! One file and one line in [`ALL`] each. A generator decides what is plausible, never what helps; it does not know what other generators
+//! propose, and leaves it to `propose` to leave out what exists.
 
 mod brin;
 mod containment;

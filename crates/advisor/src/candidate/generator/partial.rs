@@ -10,7 +10,7 @@ use super::super::condition::{Condition, conditions};
 use super::super::cover::covering_without;
 use super::super::keys::{Keys, filtered, grouped, is_ordered, joined};
 use super::super::site::{Site, sites};
-use super::super::{Candidates, Context, Generator};
+use super::super::{Candidates, Context, Generator, text};
 
 /// Predicates tried for one reference.
 const MOST_PREDICATES: usize = 5;
@@ -32,13 +32,23 @@ impl Generator for Partial {
                 // Of what is not null the value is still to be read.
                 let implied: Vec<&str> = fixed.iter().filter(|one| one.fixes_value()).map(|condition| condition.column).collect();
                 let predicate = written(&fixed);
+                // The predicate may hold a value, which is not repeated in words.
+                let of_values: Vec<&str> = fixed.iter().filter(|one| !one.always).map(|condition| condition.column).collect();
+                let words = if of_values.is_empty() {
+                    format!("always with the same condition on {}", text::names(&columns))
+                } else {
+                    format!("and a value of {} that it may ask for has a part of the rows only", text::names(&of_values))
+                };
                 for keys in bases(&site, &columns) {
-                    // The predicate may hold a value, which is not repeated in words.
-                    let names = super::super::text::names(&columns);
-                    let because = format!("{}, and only of rows that a fixed condition on {names} leaves", keys.because);
+                    let because = format!("{}, {words}", keys.because);
                     let definition = IndexDefinition { predicate: Some(predicate.clone()), ..keys.btree() };
                     if let Some(definition) = covering_without(&site, &definition, &implied) {
-                        site.add(candidates, self.name(), definition, format!("{because}; it needs nothing else of the table"));
+                        site.add(
+                            candidates,
+                            self.name(),
+                            definition,
+                            format!("{because}, and it needs nothing else of the table"),
+                        );
                     }
                     site.add(candidates, self.name(), definition, because);
                 }

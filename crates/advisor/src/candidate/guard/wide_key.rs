@@ -11,8 +11,8 @@ use pgtailor_model::name::quote_identifier;
 use super::super::Subject;
 use super::{Guard, Trial};
 
-/// Largest mean width, in bytes, of an unbounded column that may be in an index: a hundredth of pages' worth of headroom would be 27; text
-/// that people call short is below a hundred.
+/// Largest mean width, in bytes, of an unbounded column that may be in an index: names and titles are below it, bodies above, and a value
+/// would have to be 27 times as long as the mean to fail.
 const WIDEST_MEAN: u32 = 100;
 
 /// Largest bound by the type, in bytes: `BTMaxItemSize` (`nbtree.h`) for pages of 8192.
