@@ -398,4 +398,14 @@ async fn every_kind_of_condition_has_its_kind_of_index() {
     assert!(is_refused("slug(email)", "not known to have a value"), "{refused:#?}");
     advised.never_proposes(|index| index.contains("::int)") || index.contains("slug("));
     advised.all_can_be_made_and_are_known_again().await;
+    // With all of them in place, rows that no expression was made for can be written.
+    advised.server.sql("postgres", ODD_ROWS);
 }
+
+/// Rows with nothing in them, with a long body, and with documents of another form.
+const ODD_ROWS: &str = "
+    INSERT INTO document (id, payload, is_paid) VALUES (-1, 'null', false);
+    INSERT INTO document (id, payload, tags, body, search, during, email, is_paid)
+      VALUES (-2, '[1, \"x\"]', '{}', '', '', 'empty', '', false), (-3, '{\"n\": \"many\", \"kind\": {\"a\": []}}', '{NULL}',
+        repeat('word ', 20000), to_tsvector('english', 'a'), tstzrange(NULL, NULL), 'e', true);
+    INSERT INTO line VALUES (NULL, NULL, 'NaN')";

@@ -5,6 +5,7 @@
 
 mod columns;
 mod condition;
+mod constraint;
 mod cover;
 #[cfg(test)]
 mod fixture;
@@ -16,6 +17,7 @@ mod propose;
 mod site;
 mod spelling;
 mod text;
+mod total;
 
 pub use self::generator::ALL;
 pub use self::propose::{MOST_PER_STATEMENT, propose};

@@ -3,14 +3,12 @@
 //! Proposed only where the workload does that, or joins by the key; the planner is not asked about the look-ups of a trigger, so such a
 //! proposal rests on its reason.
 
-use std::collections::BTreeSet;
-
 use pgtailor_model::index::IndexDefinition;
-use pgtailor_model::name::Oid;
-use pgtailor_model::planner::{SchemaObject, SchemaObjectKind};
+use pgtailor_model::planner::SchemaObjectKind;
 use pgtailor_model::shape::WriteKind;
 use pgtailor_model::workload::Query;
 
+use super::super::constraint::ForeignKey as Key;
 use super::super::site::{Site, sites};
 use super::super::{Candidates, Context, Generator, text};
 
@@ -55,54 +53,9 @@ impl Generator for ForeignKey {
     }
 }
 
-/// A foreign key, as its definition says.
-struct Key {
-    table: Oid,
-    referenced: Oid,
-    columns: Vec<String>,
-    targets: BTreeSet<String>,
-}
-
-impl Key {
-    /// Reads `pg_get_constraintdef`: `FOREIGN KEY (a, b) REFERENCES t(c, d) …`.
-    fn read(object: &SchemaObject) -> Option<Self> {
-        let (_, after) = object.sql.split_once("FOREIGN KEY (")?;
-        let (columns, rest) = identifiers(after)?;
-        let (_, after) = rest.split_once("REFERENCES ")?;
-        let targets = after.rsplit_once(" ON ").map_or(after, |(before, _)| before);
-        let open = targets.rfind('(')?;
-        let (targets, _) = identifiers(&targets[open + 1..])?;
-        let referenced = *object.needs.first()?;
-        Some(Self { table: object.table?, referenced, columns, targets: targets.into_iter().collect() })
-    }
-
-    fn is_changed_by(&self, columns: &[String]) -> bool {
-        columns.iter().any(|column| self.targets.contains(column))
-    }
-}
-
-/// Names separated by commas up to the closing parenthesis, unquoted, and what follows.
-fn identifiers(text: &str) -> Option<(Vec<String>, &str)> {
-    let (mut names, mut name, mut quoted) = (Vec::new(), String::new(), false);
-    let mut letters = text.char_indices().peekable();
-    while let Some((at, letter)) = letters.next() {
-        match letter {
-            '"' if quoted && letters.next_if(|(_, next)| *next == '"').is_some() => name.push('"'),
-            '"' => quoted = !quoted,
-            ')' if !quoted => {
-                names.push(name);
-                return Some((names, &text[at + 1..]));
-            }
-            ',' if !quoted => names.push(std::mem::take(&mut name)),
-            ' ' if !quoted => {}
-            other => name.push(other),
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
+    use pgtailor_model::planner::SchemaObject;
     use pgtailor_model::shape::{Comparison, Write};
 
     use super::super::super::fixture::Fixture;
@@ -144,10 +97,5 @@ mod tests {
         assert_eq!(both.by(&ForeignKey), ["(parent, line)"]);
         let part = fixture(TWO).asks("child", &[("line", Comparison::Join)]);
         assert_eq!(part.by(&ForeignKey), Vec::<String>::new());
-    }
-
-    #[test]
-    fn names_are_read_with_their_quotes() {
-        assert_eq!(identifiers("a, \"B \"\"c\", d) REST"), Some((vec!["a".into(), "B \"c".into(), "d".into()], " REST")));
     }
 }

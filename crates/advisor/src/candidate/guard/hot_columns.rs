@@ -5,9 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use pgtailor_model::catalog::Table;
 use pgtailor_model::index::KeyPart;
 use pgtailor_model::shape::{Shape, WriteKind};
+use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::{grouped, ratio};
+use pgtailor_model::what_if::CandidateIndex;
 use pgtailor_model::workload::Query;
 
 use super::super::Subject;
@@ -31,8 +34,8 @@ impl Guard for HotColumns {
         if index.definition.method == "brin" && context.snapshot.server.version >= BRIN_IS_HOT {
             return None;
         }
-        let activity = context.snapshot.activity.tables.get(&table.oid)?;
-        let share = ratio(activity.hot_updated, activity.updated).filter(|share| *share >= HIGH)?;
+        let (hot, updated) = updates_of(context.snapshot, table);
+        let share = ratio(hot, updated).filter(|share| *share >= HIGH)?;
         let is_indexed = |column: &str| is_in(column, index);
         let queries = &context.workload.queries;
         let writes = |query: &&Query| query.shapes.iter().any(|shape| shape.table == table.oid && updates(shape, &is_indexed));
@@ -58,6 +61,15 @@ impl Guard for HotColumns {
     }
 }
 
+/// HOT updates and all updates of a table; of a partitioned one, which counts none itself, those of its partitions.
+fn updates_of(snapshot: &Snapshot, table: &Table) -> (u64, u64) {
+    let own = snapshot.activity.tables.get(&table.oid).map_or((0, 0), |activity| (activity.hot_updated, activity.updated));
+    let partitions = snapshot.catalog.tables.iter().filter(|other| other.partition_of == Some(table.oid));
+    partitions
+        .map(|partition| updates_of(snapshot, partition))
+        .fold(own, |(hot, all), (more_hot, more)| (hot + more_hot, all + more))
+}
+
 fn updates(shape: &Shape, is_indexed: &impl Fn(&str) -> bool) -> bool {
     changed(shape).iter().any(|column| is_indexed(column))
 }
@@ -71,7 +83,7 @@ fn changed(shape: &Shape) -> &[String] {
 }
 
 /// Whether the column is anywhere in the index; in an expression or predicate by its name.
-fn is_in(column: &str, index: &pgtailor_model::what_if::CandidateIndex) -> bool {
+fn is_in(column: &str, index: &CandidateIndex) -> bool {
     let definition = &index.definition;
     definition.include.contains(column)
         || definition.predicate.as_deref().is_some_and(|sql| mentions(sql, column))
@@ -115,6 +127,17 @@ mod tests {
     fn fewer_updates_or_none_that_is_hot_are_a_matter_of_upkeep() {
         assert_eq!(fixture(999, 900).proposed(), ["(seen_at)"]);
         assert_eq!(fixture(1000, 100).proposed(), ["(seen_at)"]);
+    }
+
+    #[test]
+    fn a_partitioned_table_is_as_hot_as_its_partitions() {
+        let mut fixture = fixture(1000, 900).table("p", &["id"]);
+        let (parent, partition) = (fixture.oid("t"), fixture.oid("p"));
+        let activity = fixture.snapshot.activity.tables.remove(&parent).expect("counters");
+        fixture.snapshot.activity.tables.insert(partition, activity);
+        assert_eq!(fixture.proposed(), ["(seen_at)"]);
+        let fixture = fixture.with("p", |table| table.partition_of = Some(parent));
+        assert_eq!(fixture.proposed(), Vec::<String>::new());
     }
 
     #[test]
