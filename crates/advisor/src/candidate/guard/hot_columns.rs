@@ -34,8 +34,8 @@ impl Guard for HotColumns {
         if index.definition.method == "brin" && context.snapshot.server.version >= BRIN_IS_HOT {
             return None;
         }
-        let (hot, updated) = updates_of(context.snapshot, table);
-        let share = ratio(hot, updated).filter(|share| *share >= HIGH)?;
+        let (hot, all) = updates_of(context.snapshot, table);
+        let share = ratio(hot, all).filter(|share| *share >= HIGH)?;
         let is_indexed = |column: &str| is_in(column, index);
         let queries = &context.workload.queries;
         let writes = |query: &&Query| query.shapes.iter().any(|shape| shape.table == table.oid && updates(shape, &is_indexed));
