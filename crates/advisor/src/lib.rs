@@ -3,6 +3,7 @@
 //! Everything here is a function of its arguments: no I/O, no clock, no randomness. What only the server knows, the canonical text of an
 //! expression for one, comes in as a value. Start reading at [`catalog::judge`].
 
+pub mod bound;
 pub mod candidate;
 pub mod catalog;
 pub mod cost;

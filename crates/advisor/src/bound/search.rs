@@ -1,0 +1,333 @@
+//! Branch and bound over the elements, while the planner makes the problem more exact.
+//!
+//! The node with the lowest bound is solved. If it picks open parts, the planner is asked about them, which raises the bound more than branching
+//! would; else the element that is least decided is fixed both ways. Bounds of all nodes stay valid as facts come in, since those only make
+//! choices dearer. Start reading at [`Search::run`].
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeSet, BinaryHeap};
+use std::rc::Rc;
+
+use super::lagrange::{self, Effort, Solution};
+use super::model::{Fixed, Model};
+use super::program::{Program, element};
+use super::relaxation::Relaxation;
+use super::{BoundOptions, Incumbent, Stop, direct, round};
+use crate::cost::{Costs, Set};
+
+/// Parts of a choice below this are noise of the averages.
+const NOTICEABLE: f64 = 0.02;
+
+/// Numbers kept for all open nodes together, for starting well; nodes beyond it start from the root's prices. 128 MB.
+const KEPT: usize = 1 << 24;
+
+/// Effort where the problem is new, and where it changed little.
+const THOROUGH: Effort = Effort { evaluations: 1_500, patience: 100 };
+const BRIEF: Effort = Effort { evaluations: 300, patience: 40 };
+
+/// Configurations in which some elements are fixed.
+struct Node {
+    /// None of them costs less.
+    bound: f64,
+    /// Later ones first where bounds are equal, so that the search goes deep.
+    number: usize,
+    fixed: Rc<Fixed>,
+    prices: Rc<Kept>,
+}
+
+/// Prices by the numbers of links and limits, to start the next solution from.
+#[derive(Default)]
+struct Kept {
+    links: Vec<f64>,
+    limits: Vec<f64>,
+}
+
+pub(super) struct Search<'a, C: Costs> {
+    costs: &'a mut C,
+    model: Model<'a>,
+    options: BoundOptions,
+    best: Incumbent,
+    open: BinaryHeap<Reverse<Node>>,
+    /// The least bound of nodes that are done.
+    settled: f64,
+    tried: BTreeSet<Set>,
+    /// How much each element, by number, is chosen: cuts of trees follow it.
+    shares: Vec<f64>,
+    calls: usize,
+    nodes: usize,
+}
+
+impl<'a, C: Costs> Search<'a, C> {
+    /// Nothing when no configuration obeys the limits.
+    pub(super) fn new(costs: &'a mut C, program: &'a Program, incumbent: &Incumbent, options: BoundOptions) -> Option<Self> {
+        let model = Model::new(costs, program)?;
+        let shares = (0..program.elements.len()).map(|at| if incumbent.chosen.contains(element(at)) { 1.0 } else { 0.0 }).collect();
+        let root = Node { bound: f64::NEG_INFINITY, number: 0, fixed: Rc::new(model.fixed.clone()), prices: Rc::default() };
+        Some(Self {
+            costs,
+            model,
+            options,
+            best: incumbent.clone(),
+            open: BinaryHeap::from([Reverse(root)]),
+            settled: f64::INFINITY,
+            tried: BTreeSet::new(),
+            shares,
+            calls: 0,
+            nodes: 0,
+        })
+    }
+
+    /// The bound, the best configuration, and how many plannings were asked for.
+    pub(super) fn into_result(self) -> (f64, Incumbent, usize) {
+        let open = self.open.peek().map_or(f64::INFINITY, |node| node.0.bound);
+        (open.min(self.settled).max(0.0), self.best, self.calls)
+    }
+
+    /// Until the gap is reached or something is spent.
+    pub(super) fn run(&mut self, keep_going: &mut dyn FnMut() -> bool) -> Result<Stop, C::Error> {
+        self.begin(keep_going)?;
+        let mut effort = THOROUGH;
+        while let Some(Reverse(node)) = self.open.pop() {
+            let stop = if node.bound.min(self.settled) >= self.good_enough() {
+                Some(Stop::GapReached)
+            } else if self.nodes >= self.options.nodes {
+                Some(Stop::NodesSpent)
+            } else {
+                (!keep_going()).then_some(Stop::Interrupted)
+            };
+            if let Some(stop) = stop {
+                self.open.push(Reverse(node));
+                return Ok(stop);
+            }
+            self.visit(&node, effort, keep_going)?;
+            effort = BRIEF;
+        }
+        Ok(if self.settled >= self.good_enough() { Stop::GapReached } else { Stop::Exhausted })
+    }
+
+    /// A bound that leaves no more of a gap than is wanted.
+    fn good_enough(&self) -> f64 {
+        self.best.cost - self.options.gap.max(1e-9) * self.best.cost.abs()
+    }
+
+    /// Reads what is known, and asks what every question costs with everything and with nothing.
+    fn begin(&mut self, keep_going: &mut dyn FnMut() -> bool) -> Result<(), C::Error> {
+        self.read();
+        let nothing: Set = Model::set(&self.model.fixed.iter().map(|fixed| *fixed == Some(true)).collect::<Vec<bool>>());
+        let mut asked = Vec::new();
+        for (question, tree) in self.model.trees.iter().enumerate() {
+            let seen = self.costs.relevant(question).intersection(&nothing);
+            if self.costs.facts(question).bounds(&seen).1.is_infinite() {
+                asked.push((question, seen));
+            }
+            asked.extend(tree.parts().iter().filter(|part| part.floor <= 0.0).map(|part| (question, tree.sees(part))));
+        }
+        for batch in asked.chunks(self.options.batch.max(1)) {
+            if !keep_going() {
+                break;
+            }
+            self.ask(batch)?;
+        }
+        Ok(())
+    }
+
+    /// Asks as far as calls are left, and reads the answers.
+    fn ask(&mut self, asked: &[(usize, Set)]) -> Result<(), C::Error> {
+        let asked = &asked[..asked.len().min(self.options.calls.saturating_sub(self.calls))];
+        if !asked.is_empty() {
+            self.calls += asked.len();
+            self.costs.ask(asked)?;
+            self.read();
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) {
+        let sizes = self.model.program.elements.iter().map(|terms| terms.size.as_f64());
+        let largest = sizes.clone().fold(1.0, f64::max);
+        // What takes more room is less likely where nothing else is known.
+        let rank: Vec<f64> = self.shares.iter().zip(sizes).map(|(share, size)| share - 1e-3 * size / largest).collect();
+        for (question, tree) in self.model.trees.iter_mut().enumerate() {
+            tree.read(self.costs.facts(question), &rank, self.options.parts);
+        }
+    }
+
+    fn visit(&mut self, node: &Node, effort: Effort, keep_going: &mut dyn FnMut() -> bool) -> Result<(), C::Error> {
+        let Some(relaxation) = Relaxation::new(&self.model, &node.fixed) else {
+            return Ok(());
+        };
+        let start = start(&relaxation, &node.prices);
+        let solution = lagrange::solve(&relaxation, start, self.good_enough(), effort, keep_going);
+        let bound = solution.bound.max(node.bound);
+        if bound >= self.good_enough() {
+            self.settled = self.settled.min(bound);
+            return Ok(());
+        }
+        let mut fixed = (*node.fixed).clone();
+        if !self.fix(&relaxation, &solution, &mut fixed) {
+            return Ok(());
+        }
+        let mut shares: Vec<f64> = fixed.iter().map(|fixed| if *fixed == Some(true) { 1.0 } else { 0.0 }).collect();
+        for (column, share) in relaxation.columns.iter().zip(&solution.columns) {
+            if fixed[*column].is_none() {
+                shares[*column] = *share;
+            }
+        }
+        self.shares.clone_from(&shares);
+        if let Some(chosen) = round::round(&self.model, &fixed, &shares) {
+            self.try_out(&Model::set(&chosen))?;
+        }
+        let prices = if self.open.len() * (self.model.n_links() + 1) < KEPT {
+            Rc::new(keep(&self.model, &relaxation, &solution, &node.prices))
+        } else {
+            Rc::clone(&node.prices)
+        };
+        let fixed = Rc::new(fixed);
+        if self.expand(&relaxation, &solution)? {
+            self.open.push(Reverse(Node { bound, number: node.number, fixed, prices }));
+            return Ok(());
+        }
+        self.branch(&relaxation, &solution, &shares, &fixed, &prices, bound);
+        Ok(())
+    }
+
+    /// Fixes what would reach the wanted bound if it were otherwise; false when the limits allow nothing then.
+    fn fix(&mut self, relaxation: &Relaxation, solution: &Solution, fixed: &mut Fixed) -> bool {
+        for (column, reduced) in relaxation.columns.iter().zip(&solution.reduced) {
+            let otherwise = solution.bound + reduced.abs();
+            if otherwise >= self.good_enough() {
+                self.settled = self.settled.min(otherwise);
+                fixed[*column] = Some(*reduced < 0.0);
+            }
+        }
+        self.model.settle(fixed)
+    }
+
+    /// Prices a configuration if it was not and looks better than the best.
+    fn try_out(&mut self, chosen: &Set) -> Result<(), C::Error> {
+        if !self.tried.insert(chosen.clone()) {
+            return Ok(());
+        }
+        let limit = self.best.cost * (1.0 - 1e-9);
+        let left = self.options.calls.saturating_sub(self.calls);
+        let (cost, calls) = direct::price(self.costs, self.model.program, chosen, limit, left)?;
+        self.calls += calls;
+        if let Some(cost) = cost {
+            self.best = Incumbent { chosen: chosen.clone(), cost };
+        }
+        if calls > 0 {
+            self.read();
+        }
+        Ok(())
+    }
+
+    /// Asks about the open parts that were picked most, weighted with what they could turn out dearer; false when there are none.
+    fn expand(&mut self, relaxation: &Relaxation, solution: &Solution) -> Result<bool, C::Error> {
+        let mut picked: Vec<(f64, usize, usize)> = Vec::new();
+        for question in &relaxation.questions {
+            let tree = &self.model.trees[question.number];
+            for (choice, share) in relaxation.choices[question.choices.clone()].iter().zip(&solution.choices[question.choices.clone()]) {
+                let part = choice.part.and_then(|at| tree.parts().get(at).filter(|part| part.is_unexplored()).map(|part| (at, part)));
+                if let Some((at, part)) = part.filter(|_| *share > NOTICEABLE) {
+                    let dearer = self.model.weights[question.number] * tree.ceiling(&part.requires) - choice.cost;
+                    picked.push((share * dearer, question.number, at));
+                }
+            }
+        }
+        picked.sort_by(|one, other| other.0.total_cmp(&one.0).then((one.1, one.2).cmp(&(other.1, other.2))));
+        picked.truncate(self.options.batch.min(self.options.calls.saturating_sub(self.calls)));
+        if picked.is_empty() {
+            return Ok(false);
+        }
+        let asked: Vec<(usize, Set)> = picked
+            .iter()
+            .map(|(_, question, part)| {
+                let tree = &self.model.trees[*question];
+                (*question, tree.sees(&tree.parts()[*part]))
+            })
+            .collect();
+        // Whatever the answer is, the same is not asked again.
+        for (_, question, part) in &picked {
+            self.model.trees[*question].asking(*part);
+        }
+        self.ask(&asked)?;
+        Ok(true)
+    }
+
+    /// Fixes the element that is least decided both ways.
+    fn branch(
+        &mut self, relaxation: &Relaxation, solution: &Solution, shares: &[f64], fixed: &Rc<Fixed>, prices: &Rc<Kept>, bound: f64,
+    ) {
+        let mut paid = relaxation.upkeep.clone();
+        for (link, price) in relaxation.links.iter().zip(&solution.prices) {
+            paid[link.column] += price.abs();
+        }
+        let undecided = relaxation.columns.iter().zip(&paid).filter(|(column, _)| fixed[**column].is_none());
+        let weight = |column: usize, paid: f64| (0.01 + shares[column].min(1.0 - shares[column])) * paid;
+        let chosen = undecided.max_by(|(one, one_paid), (other, other_paid)| {
+            weight(**one, **one_paid).total_cmp(&weight(**other, **other_paid)).then(other.cmp(one))
+        });
+        let Some((chosen, _)) = chosen else {
+            // Everything that matters is fixed, so the bound is exact, unless fixing was what just decided the last.
+            if relaxation.columns.is_empty() {
+                self.settled = self.settled.min(bound);
+            } else {
+                self.nodes += 1;
+                self.open.push(Reverse(Node { bound, number: self.nodes, fixed: Rc::clone(fixed), prices: Rc::clone(prices) }));
+            }
+            return;
+        };
+        let likely = shares[*chosen] >= 0.5;
+        for value in [!likely, likely] {
+            let mut fixed = (**fixed).clone();
+            fixed[*chosen] = Some(value);
+            if self.model.settle(&mut fixed) {
+                self.nodes += 1;
+                self.open.push(Reverse(Node { bound, number: self.nodes, fixed: Rc::new(fixed), prices: Rc::clone(prices) }));
+            }
+        }
+    }
+}
+
+/// Prices to start with: those kept, by number.
+fn start(relaxation: &Relaxation, kept: &Kept) -> lagrange::Prices {
+    let links = relaxation.links.iter().map(|link| kept.links.get(link.number).copied().unwrap_or_default());
+    let limits = relaxation.limits.iter().skip(1).map(|limit| kept.limits.get(limit.row).copied().unwrap_or_default());
+    links.chain(limits).collect()
+}
+
+/// Prices to keep: those of the solution, by number, and those from before of what was not in it.
+fn keep(model: &Model<'_>, relaxation: &Relaxation, solution: &Solution, before: &Kept) -> Kept {
+    let mut links = before.links.clone();
+    links.resize(model.n_links(), 0.0);
+    for (link, price) in relaxation.links.iter().zip(&solution.prices) {
+        links[link.number] = *price;
+    }
+    let mut limits = before.limits.clone();
+    limits.resize(model.rows.len(), 0.0);
+    for (limit, price) in relaxation.limits.iter().skip(1).zip(&solution.prices[relaxation.links.len()..]) {
+        limits[limit.row] = *price;
+    }
+    Kept { links, limits }
+}
+
+impl Ord for Node {
+    /// By bound; of equal ones the later is less.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bound.total_cmp(&other.bound).then(other.number.cmp(&self.number))
+    }
+}
+
+impl PartialOrd for Node {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Node {}

@@ -1,0 +1,214 @@
+//! All configurations of a question, cut into parts of which each has a cost or at least a lower bound.
+//!
+//! The whole is one part. Where the planner, seeing everything that a part may have, uses the elements `i`, `j`, `k`, every configuration of
+//! the part with all three costs as much; the others lack `i`; or have `i` and lack `j`; or have `i` and `j` and lack `k`. These are disjoint parts,
+//! with at least the same cost, and the planner can be asked again. So what is known of a question is a list of *plans* (elements and
+//! cost: any configuration with the elements costs at most that) and of *open parts* (elements that must be there, elements that must not,
+//! and a cost below which none of its configurations is).
+//!
+//! A part is closed when its lower bound is the cost of a plan that all its configurations can have. That holds, in particular, where the cost
+//! is that without any element.
+//!
+//! Facts that contradict each other, from a planner that is not monotone, are read as [`crate::cost::Facts::bounds`] reads them: the cheaper
+//! plan counts wherever it can be had, and nothing is forgotten, so no part is opened twice. Start reading at [`Tree::read`].
+
+use super::bits::Bits;
+use super::program::{Program, position};
+use crate::cost::{Element, Fact, Facts, Set};
+
+/// Relative difference up to which two planner costs are the same; EXPLAIN prints two decimals, so real ones differ by more or not at all.
+const SAME: f64 = 1e-9;
+
+/// A plan that was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Plan {
+    /// Planner cost.
+    pub(super) cost: f64,
+    /// Positions of elements that it uses.
+    pub(super) used: Bits,
+}
+
+/// Configurations of which only a lower bound is known: all that have `requires` and nothing beside `visible`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Part {
+    /// None of them costs less; planner cost.
+    pub(super) floor: f64,
+    /// What the cheapest plan costs that uses nothing beside `visible`; planner cost.
+    ceiling: f64,
+    /// Positions of elements that all of them have.
+    pub(super) requires: Bits,
+    /// Positions of elements that they may have.
+    pub(super) visible: Bits,
+    /// Whether the planner was asked about it already.
+    is_asked: bool,
+    /// Whether, cut finer, there would be too many.
+    is_whole: bool,
+}
+
+impl Part {
+    /// Whether the planner could say more.
+    pub(super) fn is_unexplored(&self) -> bool {
+        !self.is_asked && !self.is_whole
+    }
+}
+
+/// What is known of one question, over its elements that are not fixed.
+#[derive(Clone, Debug)]
+pub(super) struct Tree {
+    elements: Vec<Element>,
+    fixed_in: Set,
+    fixed_out: Set,
+    plans: Vec<Plan>,
+    floors: Vec<Plan>,
+    parts: Vec<Part>,
+    read: usize,
+}
+
+impl Tree {
+    /// Nothing known of a question that `relevant` concern.
+    pub(super) fn new(relevant: &Set, program: &Program) -> Self {
+        let fixed = |element: &Element| program.elements.get(position(*element)).map_or(Some(false), |terms| terms.fixed);
+        let elements: Vec<Element> = relevant.iter().filter(|element| fixed(element).is_none()).collect();
+        let whole = Part {
+            floor: 0.0,
+            ceiling: f64::INFINITY,
+            requires: Bits::none(elements.len()),
+            visible: Bits::all(elements.len()),
+            is_asked: false,
+            is_whole: false,
+        };
+        Self {
+            elements,
+            fixed_in: relevant.iter().filter(|element| fixed(element) == Some(true)).collect(),
+            fixed_out: relevant.iter().filter(|element| fixed(element) == Some(false)).collect(),
+            plans: Vec::new(),
+            floors: Vec::new(),
+            parts: vec![whole],
+            read: 0,
+        }
+    }
+
+    /// The elements that positions stand for.
+    pub(super) fn elements(&self) -> &[Element] {
+        &self.elements
+    }
+
+    /// Plans of which none is superfluous: for each, every other costs less or uses something else.
+    pub(super) fn plans(&self) -> &[Plan] {
+        &self.plans
+    }
+
+    /// Parts that are not closed.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// What the planner has to see to be asked about `part`.
+    pub(super) fn sees(&self, part: &Part) -> Set {
+        part.visible.iter().map(|position| self.elements[position]).chain(self.fixed_in.iter()).collect()
+    }
+
+    /// Remembers not to ask about the part at `position` again, whatever is answered.
+    pub(super) fn asking(&mut self, position: usize) {
+        self.parts[position].is_asked = true;
+    }
+
+    /// What the cheapest known plan costs that needs nothing beside `has`; planner cost.
+    pub(super) fn ceiling(&self, has: &Bits) -> f64 {
+        self.plans.iter().filter(|plan| plan.used.is_subset_of(has)).map(|plan| plan.cost).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Takes in what was learned since the last time, and cuts parts as far as answers reach, up to `most` open ones, those with the lowest
+    /// bound first. Elements are excluded in ascending order of `rank`, by element: what is unlikely to be chosen comes first, since all but
+    /// the first of the parts require it, which makes them as unlikely.
+    ///
+    /// True when something changed.
+    pub(super) fn read(&mut self, facts: &Facts, rank: &[f64], most: usize) -> bool {
+        let news = facts.all().get(self.read..).unwrap_or_default();
+        self.read = facts.all().len();
+        for fact in news.iter().filter(|fact| fact.cost.is_finite()) {
+            self.learn(fact);
+        }
+        if news.is_empty() {
+            return false;
+        }
+        self.close();
+        while let Some(next) = self.next_to_cut() {
+            self.cut(next, rank, most);
+        }
+        true
+    }
+
+    fn learn(&mut self, fact: &Fact) {
+        // Without something that is always there, the planner's answer says nothing about the least that a configuration costs.
+        if self.fixed_in.is_subset_of(&fact.visible) {
+            let floor = Plan { cost: fact.cost, used: self.positions(&fact.visible) };
+            for part in self.parts.iter_mut().filter(|part| part.visible.is_subset_of(&floor.used)) {
+                part.floor = part.floor.max(floor.cost);
+            }
+            self.floors.push(floor);
+        }
+        if !fact.used.intersection(&self.fixed_out).is_empty() {
+            return;
+        }
+        let plan = Plan { cost: fact.cost, used: self.positions(&fact.used) };
+        if self.plans.iter().any(|known| known.cost <= plan.cost && known.used.is_subset_of(&plan.used)) {
+            return;
+        }
+        self.plans.retain(|known| known.cost < plan.cost || !plan.used.is_subset_of(&known.used));
+        for part in self.parts.iter_mut().filter(|part| plan.used.is_subset_of(&part.visible)) {
+            part.ceiling = part.ceiling.min(plan.cost);
+        }
+        self.plans.push(plan);
+    }
+
+    fn positions(&self, set: &Set) -> Bits {
+        let mut positions = Bits::none(self.elements.len());
+        for position in set.iter().filter_map(|element| self.elements.binary_search(&element).ok()) {
+            positions.insert(position);
+        }
+        positions
+    }
+
+    fn close(&mut self) {
+        let plans = std::mem::take(&mut self.plans);
+        self.parts.retain(|part| !is_closed(part, &plans));
+        self.plans = plans;
+    }
+
+    /// The part with the lowest bound of those whose cost is known and that have not been cut.
+    fn next_to_cut(&self) -> Option<usize> {
+        let known = self.parts.iter().enumerate().filter(|(_, part)| !part.is_whole && part.floor >= part.ceiling * (1.0 - SAME));
+        known.min_by(|(_, one), (_, other)| one.floor.total_cmp(&other.floor)).map(|(position, _)| position)
+    }
+
+    fn cut(&mut self, position: usize, rank: &[f64], most: usize) {
+        let part = &self.parts[position];
+        let within = |plan: &&Plan| plan.cost <= part.ceiling * (1.0 + SAME) && plan.used.is_subset_of(&part.visible);
+        let missing = self.plans.iter().filter(within).map(|plan| plan.used.difference(&part.requires)).min_by_key(Bits::count);
+        let mut missing: Vec<usize> = missing.iter().flat_map(Bits::iter).collect();
+        if missing.is_empty() || self.parts.len() + missing.len() > most {
+            self.parts[position].is_whole = true;
+            return;
+        }
+        let ranked = |position: &usize| rank.get(super::program::position(self.elements[*position])).copied().unwrap_or_default();
+        missing.sort_by(|one, other| ranked(one).total_cmp(&ranked(other)).then(one.cmp(other)));
+        let mut rest = self.parts.swap_remove(position);
+        for position in missing {
+            let mut visible = rest.visible.clone();
+            visible.remove(position);
+            let floors = self.floors.iter().filter(|floor| visible.is_subset_of(&floor.used)).map(|floor| floor.cost);
+            let floor = floors.fold(rest.floor, f64::max);
+            let part = Part { floor, ceiling: self.ceiling(&visible), requires: rest.requires.clone(), visible, is_asked: false, is_whole: false };
+            if !is_closed(&part, &self.plans) {
+                self.parts.push(part);
+            }
+            rest.requires.insert(position);
+        }
+    }
+}
+
+/// Whether a plan that all of the part's configurations can have costs no more than the least of them.
+fn is_closed(part: &Part, plans: &[Plan]) -> bool {
+    plans.iter().any(|plan| plan.cost * (1.0 - SAME) <= part.floor && plan.used.is_subset_of(&part.requires))
+}
