@@ -27,7 +27,7 @@ fn main() {
             _ => joins(),
         };
         let chosen = greedy(&planner, &program);
-        let incumbent = Incumbent { cost: planner.cost(&program, &chosen), chosen };
+        let mut incumbent = Incumbent { cost: planner.cost(&program, &chosen), chosen };
         let nothing = planner.cost(&program, &Set::new());
         println!("{name}: nothing costs {nothing:.1}, greedy {:.3}", incumbent.cost);
         let began = Instant::now();
@@ -37,11 +37,12 @@ fn main() {
             let round = Instant::now();
             let mut keep_going = || round.elapsed().as_secs_f64() < left;
             let Ok(outcome) = bound(&mut planner, &program, &incumbent, &options, &mut keep_going);
-            let found = outcome.improved.as_ref().map_or(incumbent.cost, |found| found.cost);
+            incumbent = outcome.improved.unwrap_or(incumbent);
             println!(
-                "  {:7.2} s: at least {:.4}, best {found:.4}, gap {:.3} %, {} plannings in all, {:?}",
+                "  {:7.2} s: at least {:.4}, best {:.4}, gap {:.3} %, {} plannings in all, {:?}",
                 began.elapsed().as_secs_f64(),
                 outcome.lower,
+                incumbent.cost,
                 outcome.gap * 100.0,
                 planner.asked,
                 outcome.stop
@@ -180,7 +181,7 @@ fn joins() -> (Planner, Program) {
                     let scan = TABLES[table].1;
                     let mut ways: Vec<Way> = vec![(Set::new(), scan)];
                     for _ in 0..4 + numbers.below(own.len()) / 2 {
-                        let needed = (0..1 + numbers.below(2)).map(|_| element(own[numbers.below(own.len())]));
+                        let needed = (0..=numbers.below(2)).map(|_| element(own[numbers.below(own.len())]));
                         ways.push((needed.collect(), scan * numbers.between(0.4, 1.0)));
                     }
                     ways

@@ -1,13 +1,13 @@
 //! Configurations to try, made from what the relaxation chose in parts.
 //!
 //! Knows plans that were seen, so what it makes costs at most what it expects if the planner is monotone; whether that is so the planner is
-//! asked elsewhere. Start reading at [`round`].
+//! asked elsewhere. Start reading at [`round()`].
 
 use super::bits::Bits;
 use super::model::{Fixed, Model};
 
-/// Less of an element than this is not worth rounding up.
-const NOTICEABLE: f64 = 0.3;
+/// Less of an element than this is noise.
+const NOTICEABLE: f64 = 0.02;
 
 /// How often what is missing is put in again after what is useless was taken out.
 const ROUNDS: usize = 4;
@@ -25,12 +25,21 @@ struct Draft<'a> {
     costs: Vec<f64>,
 }
 
-/// The configuration nearest to `shares`, by element between 0 and 1, that obeys limits and `fixed`, improved; nothing when there is none.
+/// The configuration nearest to `shares`, by element between 0 and 1, that obeys limits and `fixed`; nothing when there is none.
 pub(super) fn round(model: &Model<'_>, fixed: &Fixed, shares: &[f64]) -> Option<Vec<bool>> {
     let mut draft = Draft::new(model, fixed)?;
     let mut order: Vec<usize> = (0..shares.len()).filter(|element| shares[*element] >= NOTICEABLE).collect();
     order.sort_by(|one, other| shares[*other].total_cmp(&shares[*one]).then(one.cmp(other)));
     for element in order {
+        draft.put_in(&[element]);
+    }
+    Some(draft.chosen)
+}
+
+/// `chosen`, which obeys limits and `fixed`, without what seems useless, and with what plans gain with most for the room that is left.
+pub(super) fn improve(model: &Model<'_>, fixed: &Fixed, chosen: &[bool]) -> Option<Vec<bool>> {
+    let mut draft = Draft::new(model, fixed)?;
+    for element in (0..chosen.len()).filter(|element| chosen[*element]) {
         draft.put_in(&[element]);
     }
     for _ in 0..ROUNDS {

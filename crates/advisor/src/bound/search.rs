@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::lagrange::{self, Effort, Solution};
 use super::model::{Fixed, Model};
-use super::program::{Program, element};
+use super::program::Program;
 use super::relaxation::Relaxation;
 use super::{BoundOptions, Incumbent, Stop, direct, round};
 use crate::cost::{Costs, Set};
@@ -20,6 +20,9 @@ const NOTICEABLE: f64 = 0.02;
 
 /// Numbers kept for all open nodes together, for starting well; nodes beyond it start from the root's prices. 128 MB.
 const KEPT: usize = 1 << 24;
+
+/// How often a rounded configuration is improved with what pricing it told.
+const IMPROVEMENTS: usize = 4;
 
 /// Effort where the problem is new, and where it changed little.
 const THOROUGH: Effort = Effort { evaluations: 1_500, patience: 100 };
@@ -51,9 +54,11 @@ pub(super) struct Search<'a, C: Costs> {
     /// The least bound of nodes that are done.
     settled: f64,
     tried: BTreeSet<Set>,
-    /// How much each element, by number, is chosen: cuts of trees follow it.
-    shares: Vec<f64>,
+    /// By element, what trees are cut by.
+    rank: Vec<f64>,
     calls: usize,
+    /// Those of the calls that priced configurations.
+    tries: usize,
     nodes: usize,
 }
 
@@ -61,7 +66,6 @@ impl<'a, C: Costs> Search<'a, C> {
     /// Nothing when no configuration obeys the limits.
     pub(super) fn new(costs: &'a mut C, program: &'a Program, incumbent: &Incumbent, options: BoundOptions) -> Option<Self> {
         let model = Model::new(costs, program)?;
-        let shares = (0..program.elements.len()).map(|at| if incumbent.chosen.contains(element(at)) { 1.0 } else { 0.0 }).collect();
         let root = Node { bound: f64::NEG_INFINITY, number: 0, fixed: Rc::new(model.fixed.clone()), prices: Rc::default() };
         Some(Self {
             costs,
@@ -71,8 +75,12 @@ impl<'a, C: Costs> Search<'a, C> {
             open: BinaryHeap::from([Reverse(root)]),
             settled: f64::INFINITY,
             tried: BTreeSet::new(),
-            shares,
+            // The largest first: they are on large tables, so going without them costs most, and having to have them is hardest. That the order
+            // is always the same matters as much, since then parts often see the same. On joins over eight tables the gap after 2,000
+            // plannings was 0.6 %, 9.7 % in a random order, and 4 % where the elements least chosen so far came first.
+            rank: program.elements.iter().map(|terms| -terms.size.as_f64()).collect(),
             calls: 0,
+            tries: 0,
             nodes: 0,
         })
     }
@@ -143,12 +151,8 @@ impl<'a, C: Costs> Search<'a, C> {
     }
 
     fn read(&mut self) {
-        let sizes = self.model.program.elements.iter().map(|terms| terms.size.as_f64());
-        let largest = sizes.clone().fold(1.0, f64::max);
-        // What takes more room is less likely where nothing else is known.
-        let rank: Vec<f64> = self.shares.iter().zip(sizes).map(|(share, size)| share - 1e-3 * size / largest).collect();
         for (question, tree) in self.model.trees.iter_mut().enumerate() {
-            tree.read(self.costs.facts(question), &rank, self.options.parts);
+            tree.read(self.costs.facts(question), &self.rank, self.options.parts);
         }
     }
 
@@ -173,17 +177,18 @@ impl<'a, C: Costs> Search<'a, C> {
                 shares[*column] = *share;
             }
         }
-        self.shares.clone_from(&shares);
-        if let Some(chosen) = round::round(&self.model, &fixed, &shares) {
-            self.try_out(&Model::set(&chosen))?;
-        }
         let prices = if self.open.len() * (self.model.n_links() + 1) < KEPT {
             Rc::new(keep(&self.model, &relaxation, &solution, &node.prices))
         } else {
             Rc::clone(&node.prices)
         };
         let fixed = Rc::new(fixed);
-        if self.expand(&relaxation, &solution)? {
+        let asked = self.unexplored(&relaxation, &solution);
+        if asked.is_empty() || self.tries <= self.calls / 2 {
+            self.round(&fixed, &shares)?;
+        }
+        if !asked.is_empty() {
+            self.ask(&asked)?;
             self.open.push(Reverse(Node { bound, number: node.number, fixed, prices }));
             return Ok(());
         }
@@ -203,6 +208,17 @@ impl<'a, C: Costs> Search<'a, C> {
         self.model.settle(fixed)
     }
 
+    /// Prices the configuration nearest to `shares`, and what it becomes with what is learned from that.
+    fn round(&mut self, fixed: &Fixed, shares: &[f64]) -> Result<(), C::Error> {
+        let mut next = round::round(&self.model, fixed, shares);
+        for _ in 0..IMPROVEMENTS {
+            let Some(chosen) = next else { break };
+            self.try_out(&Model::set(&chosen))?;
+            next = round::improve(&self.model, fixed, &chosen).filter(|improved| *improved != chosen);
+        }
+        Ok(())
+    }
+
     /// Prices a configuration if it was not and looks better than the best.
     fn try_out(&mut self, chosen: &Set) -> Result<(), C::Error> {
         if !self.tried.insert(chosen.clone()) {
@@ -212,6 +228,7 @@ impl<'a, C: Costs> Search<'a, C> {
         let left = self.options.calls.saturating_sub(self.calls);
         let (cost, calls) = direct::price(self.costs, self.model.program, chosen, limit, left)?;
         self.calls += calls;
+        self.tries += calls;
         if let Some(cost) = cost {
             self.best = Incumbent { chosen: chosen.clone(), cost };
         }
@@ -221,8 +238,8 @@ impl<'a, C: Costs> Search<'a, C> {
         Ok(())
     }
 
-    /// Asks about the open parts that were picked most, weighted with what they could turn out dearer; false when there are none.
-    fn expand(&mut self, relaxation: &Relaxation, solution: &Solution) -> Result<bool, C::Error> {
+    /// What to ask about the open parts that were picked most, weighted with what they could turn out dearer; none of them comes again.
+    fn unexplored(&mut self, relaxation: &Relaxation, solution: &Solution) -> Vec<(usize, Set)> {
         let mut picked: Vec<(f64, usize, usize)> = Vec::new();
         for question in &relaxation.questions {
             let tree = &self.model.trees[question.number];
@@ -236,22 +253,8 @@ impl<'a, C: Costs> Search<'a, C> {
         }
         picked.sort_by(|one, other| other.0.total_cmp(&one.0).then((one.1, one.2).cmp(&(other.1, other.2))));
         picked.truncate(self.options.batch.min(self.options.calls.saturating_sub(self.calls)));
-        if picked.is_empty() {
-            return Ok(false);
-        }
-        let asked: Vec<(usize, Set)> = picked
-            .iter()
-            .map(|(_, question, part)| {
-                let tree = &self.model.trees[*question];
-                (*question, tree.sees(&tree.parts()[*part]))
-            })
-            .collect();
-        // Whatever the answer is, the same is not asked again.
-        for (_, question, part) in &picked {
-            self.model.trees[*question].asking(*part);
-        }
-        self.ask(&asked)?;
-        Ok(true)
+        let trees = &mut self.model.trees;
+        picked.into_iter().map(|(_, question, part)| (question, trees[question].ask(part))).collect()
     }
 
     /// Fixes the element that is least decided both ways.

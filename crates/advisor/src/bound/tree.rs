@@ -108,9 +108,10 @@ impl Tree {
         part.visible.iter().map(|position| self.elements[position]).chain(self.fixed_in.iter()).collect()
     }
 
-    /// Remembers not to ask about the part at `position` again, whatever is answered.
-    pub(super) fn asking(&mut self, position: usize) {
+    /// What the planner has to see to be asked about the part at `position`, about which it is then not asked again, whatever the answer.
+    pub(super) fn ask(&mut self, position: usize) -> Set {
         self.parts[position].is_asked = true;
+        self.sees(&self.parts[position])
     }
 
     /// What the cheapest known plan costs that needs nothing beside `has`; planner cost.
@@ -119,8 +120,8 @@ impl Tree {
     }
 
     /// Takes in what was learned since the last time, and cuts parts as far as answers reach, up to `most` open ones, those with the lowest
-    /// bound first. Elements are excluded in ascending order of `rank`, by element: what is unlikely to be chosen comes first, since all but
-    /// the first of the parts require it, which makes them as unlikely.
+    /// bound first. Elements are excluded in ascending order of `rank`, by element: what comes first should be what matters most, since the
+    /// first part lacks it, which costs, and all others require it, which takes room.
     ///
     /// True when something changed.
     pub(super) fn read(&mut self, facts: &Facts, rank: &[f64], most: usize) -> bool {
