@@ -33,7 +33,13 @@ fn main() {
         let began = Instant::now();
         for limit in [seconds / 16.0, seconds / 4.0, seconds] {
             let left = limit - began.elapsed().as_secs_f64();
-            let options = BoundOptions { gap: 1e-6, calls: calls.saturating_sub(planner.asked), batch: 256, parts: 4_000, nodes: 1_000_000 };
+            let options = BoundOptions {
+                gap: 1e-6,
+                calls: calls.saturating_sub(planner.asked),
+                batch: 256,
+                parts: 4_000,
+                branchings: 1_000_000,
+            };
             let round = Instant::now();
             let mut keep_going = || round.elapsed().as_secs_f64() < left;
             let Ok(outcome) = bound(&mut planner, &program, &incumbent, &options, &mut keep_going);
@@ -109,7 +115,8 @@ impl Planner {
     }
 
     fn cost(&self, program: &Program, chosen: &Set) -> f64 {
-        program.upkeep(chosen) + self.questions.iter().map(|question| question.plan(&question.relevant.intersection(chosen)).1).sum::<f64>()
+        program.upkeep(chosen)
+            + self.questions.iter().map(|question| question.plan(&question.relevant.intersection(chosen)).1).sum::<f64>()
     }
 }
 
@@ -154,7 +161,8 @@ fn plans(questions: usize, plans: usize, elements: usize) -> (Planner, Program) 
                 .map(|_| {
                     let n = 1 + numbers.below(3);
                     let needed: Set = (0..n).map(|_| near[numbers.below(near.len())]).collect();
-                    let cost = scan * numbers.between(0.05, 0.9) / (1.0 + 0.5 * count_as_f64(u64::try_from(needed.len()).expect("few")));
+                    let cost =
+                        scan * numbers.between(0.05, 0.9) / (1.0 + 0.5 * count_as_f64(u64::try_from(needed.len()).expect("few")));
                     (needed, cost)
                 })
                 .collect();

@@ -45,7 +45,8 @@ impl Planner {
     /// The cheapest of all configurations within the limits.
     fn best(&self, program: &Program) -> Option<Incumbent> {
         let n = program.elements.len();
-        let all = (0..1_u32 << n).map(|bits| (0..u32::try_from(n).expect("few")).filter(|at| bits >> at & 1 == 1).collect::<Set>());
+        let all =
+            (0..1_u32 << n).map(|bits| (0..u32::try_from(n).expect("few")).filter(|at| bits >> at & 1 == 1).collect::<Set>());
         let fitting = all.filter(|chosen| program.fits(chosen));
         let priced = fitting.map(|chosen| Incumbent { cost: self.cost(program, &chosen), chosen });
         priced.min_by(|one, other| one.cost.total_cmp(&other.cost))
@@ -86,7 +87,7 @@ impl Costs for Planner {
     }
 }
 
-const OPTIONS: BoundOptions = BoundOptions { gap: 0.0, calls: 100_000, batch: 8, parts: 1_000, nodes: 100_000 };
+const OPTIONS: BoundOptions = BoundOptions { gap: 0.0, calls: 100_000, batch: 8, parts: 1_000, branchings: 100_000 };
 
 fn solve(planner: &mut Planner, program: &Program, incumbent: &Incumbent, options: &BoundOptions) -> BoundOutcome {
     match bound(planner, program, incumbent, options, &mut || true) {
@@ -105,8 +106,15 @@ fn start(planner: &Planner, program: &Program) -> Option<Incumbent> {
 const ELEMENTS: usize = 7;
 
 fn elements() -> impl Strategy<Value = Vec<Terms>> {
-    let terms = (1..100_u64, prop_oneof![Just(0.0), 0.0..10.0], 0..2_u32, prop::bool::weighted(0.9), prop::option::weighted(0.2, any::<bool>()));
-    let terms = terms.prop_map(|(size, upkeep, table, is_counted, fixed)| Terms { size: Bytes(size), upkeep, table, is_counted, fixed });
+    let terms = (
+        1..100_u64,
+        prop_oneof![Just(0.0), 0.0..10.0],
+        0..2_u32,
+        prop::bool::weighted(0.9),
+        prop::option::weighted(0.2, any::<bool>()),
+    );
+    let terms =
+        terms.prop_map(|(size, upkeep, table, is_counted, fixed)| Terms { size: Bytes(size), upkeep, table, is_counted, fixed });
     vec(terms, ELEMENTS)
 }
 
@@ -117,7 +125,12 @@ fn limits() -> impl Strategy<Value = Limits> {
         prop::option::weighted(0.2, 0..4_u32),
         prop::option::weighted(0.2, 0.0..30.0),
     );
-    options.prop_map(|(bytes, number, number_per_table, upkeep)| Limits { bytes: bytes.map(Bytes), number, number_per_table, upkeep })
+    options.prop_map(|(bytes, number, number_per_table, upkeep)| Limits {
+        bytes: bytes.map(Bytes),
+        number,
+        number_per_table,
+        upkeep,
+    })
 }
 
 fn question() -> impl Strategy<Value = Question> {
@@ -155,7 +168,7 @@ proptest! {
     #[test]
     fn wherever_it_stops_bound_and_best_enclose_the_optimum(
         elements in elements(), limits in limits(), questions in vec(question(), 1..6), calls in 0..40_usize, parts in 1..20_usize,
-        nodes in 0..6_usize, patience in 0..40_usize, asked in vec((0..6_usize, prop::sample::subsequence((0..7).collect::<Vec<Element>>(), 0..7)), 0..20),
+        branchings in 0..6_usize, patience in 0..40_usize, asked in vec((0..6_usize, prop::sample::subsequence((0..7).collect::<Vec<Element>>(), 0..7)), 0..20),
     ) {
         let program = Program { elements, limits };
         let mut planner = Planner::new(questions);
@@ -165,7 +178,7 @@ proptest! {
         let before = planner.asked;
         let Some(incumbent) = start(&planner, &program) else { return Ok(()) };
         let best = planner.best(&program).expect("the first one fits");
-        let options = BoundOptions { calls, parts, nodes, ..OPTIONS };
+        let options = BoundOptions { calls, parts, branchings, ..OPTIONS };
         let mut left = patience;
         let mut keep_going = || { left = left.saturating_sub(1); left > 0 };
         let Ok(outcome) = bound(&mut planner, &program, &incumbent, &options, &mut keep_going);
@@ -195,8 +208,30 @@ proptest! {
         let program = Program { elements, limits };
         let planner = Planner::new(questions);
         let Some(incumbent) = start(&planner, &program) else { return Ok(()) };
-        let options = BoundOptions { nodes: 3, ..OPTIONS };
+        let options = BoundOptions { branchings: 3, ..OPTIONS };
         let outcomes = [(); 2].map(|()| solve(&mut planner.clone(), &program, &incumbent, &options));
         prop_assert_eq!(&outcomes[0], &outcomes[1]);
+    }
+}
+
+#[cfg(feature = "exact")]
+proptest! {
+    #[test]
+    fn the_solver_finds_and_proves_the_best_too(
+        elements in elements(), limits in limits(), questions in vec(question(), 1..6), parts in 1..60_usize,
+    ) {
+        let program = Program { elements, limits };
+        let mut planner = Planner::new(questions);
+        let Some(incumbent) = start(&planner, &program) else { return Ok(()) };
+        let best = planner.best(&program).expect("the first one fits");
+        let options = BoundOptions { parts, ..OPTIONS };
+        let Ok(outcome) = pgtailor_advisor::bound::exact(&mut planner, &program, &incumbent, &options, 10.0, &mut || true);
+        prop_assert!(outcome.lower <= best.cost * (1.0 + 2e-6), "{outcome:?} above {best:?}");
+        let found = outcome.improved.clone().unwrap_or(incumbent);
+        prop_assert!(program.fits(&found.chosen) && near(planner.cost(&program, &found.chosen), found.cost));
+        // With too few parts something may stay unexplored; with all there is a proof.
+        if parts >= 40 {
+            prop_assert!((found.cost - best.cost).abs() <= 2e-6 * best.cost && outcome.gap <= 3e-6, "{outcome:?} instead of {best:?}");
+        }
     }
 }

@@ -9,7 +9,11 @@ use crate::cost::{Costs, Set};
 /// The weighted planner cost of `chosen` with its upkeep if it is below `limit`, and how many plannings were needed, of which at most `calls` are
 /// allowed. Asks no more than is needed to know that it is not.
 pub(super) fn price<C: Costs>(
-    costs: &mut C, program: &Program, chosen: &Set, limit: f64, calls: usize,
+    costs: &mut C,
+    program: &Program,
+    chosen: &Set,
+    limit: f64,
+    calls: usize,
 ) -> Result<(Option<f64>, usize), C::Error> {
     let upkeep = program.upkeep(chosen);
     let mut asked = 0;

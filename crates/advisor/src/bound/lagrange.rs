@@ -54,7 +54,11 @@ struct Picks {
 
 /// Bounds from below what `relaxation` can cost, starting with `start`; not longer than until the bound is `target`, above which it is of no use.
 pub(super) fn solve(
-    relaxation: &Relaxation, start: Prices, target: f64, effort: Effort, keep_going: &mut dyn FnMut() -> bool,
+    relaxation: &Relaxation,
+    start: Prices,
+    target: f64,
+    effort: Effort,
+    keep_going: &mut dyn FnMut() -> bool,
 ) -> Solution {
     let mut center = start;
     center.resize(relaxation.links.len() + relaxation.limits.len().saturating_sub(1), 0.0);
@@ -170,7 +174,8 @@ impl Relaxation {
             self.asked(question.links.clone(), &self.choices[picked], prices, picks);
         }
         for (at, limit) in self.limits.iter().skip(1).enumerate() {
-            picks.slope[n_links + at] = limit.shares.iter().map(|(column, share)| share * picks.columns[*column]).sum::<f64>() - 1.0;
+            picks.slope[n_links + at] =
+                limit.shares.iter().map(|(column, share)| share * picks.columns[*column]).sum::<f64>() - 1.0;
         }
         picks.bound = bound;
     }

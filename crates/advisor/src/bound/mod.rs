@@ -14,6 +14,8 @@
 
 mod bits;
 mod direct;
+#[cfg(feature = "exact")]
+mod exact;
 mod lagrange;
 mod model;
 mod program;
@@ -22,6 +24,8 @@ mod round;
 mod search;
 mod tree;
 
+#[cfg(feature = "exact")]
+pub use exact::exact;
 pub use program::{Limits, Program, Terms};
 
 use crate::cost::{Costs, Set};
@@ -47,8 +51,8 @@ pub struct BoundOptions {
     pub batch: usize,
     /// Most open parts of a question's tree.
     pub parts: usize,
-    /// Most times that an element is fixed both ways.
-    pub nodes: usize,
+    /// Most times that an element is fixed both ways; 0 for the Lagrangian bound alone.
+    pub branchings: usize,
 }
 
 /// Why it stopped.
@@ -60,7 +64,7 @@ pub enum Stop {
     /// parts.
     Exhausted,
     /// Elements were fixed as often as allowed.
-    NodesSpent,
+    BranchingsSpent,
     /// `keep_going` said so.
     Interrupted,
 }
@@ -95,20 +99,28 @@ impl BoundOutcome {
 /// `keep_going` is asked between evaluations, thousands of times a second, so that a caller with a clock can stop it; what is
 /// known then is returned. Elements that concern questions but are not in `program` count as absent.
 pub fn bound<C: Costs>(
-    costs: &mut C, program: &Program, incumbent: &Incumbent, options: &BoundOptions, keep_going: &mut dyn FnMut() -> bool,
+    costs: &mut C,
+    program: &Program,
+    incumbent: &Incumbent,
+    options: &BoundOptions,
+    keep_going: &mut dyn FnMut() -> bool,
 ) -> Result<BoundOutcome, C::Error> {
-    let Some(mut search) = Search::new(costs, program, incumbent, *options) else {
+    bound_by(costs, program, incumbent, *options, |search| search.run(keep_going))
+}
+
+fn bound_by<C: Costs>(
+    costs: &mut C,
+    program: &Program,
+    incumbent: &Incumbent,
+    options: BoundOptions,
+    run: impl FnOnce(&mut Search<'_, C>) -> Result<Stop, C::Error>,
+) -> Result<BoundOutcome, C::Error> {
+    let Some(mut search) = Search::new(costs, program, incumbent, options) else {
         return Ok(BoundOutcome { lower: f64::INFINITY, improved: None, gap: 0.0, calls: 0, stop: Stop::Exhausted });
     };
-    let stop = search.run(keep_going)?;
+    let stop = run(&mut search)?;
     let (lower, best, calls) = search.into_result();
-    Ok(BoundOutcome {
-        lower,
-        gap: gap(best.cost, lower),
-        improved: (best.cost < incumbent.cost).then_some(best),
-        calls,
-        stop,
-    })
+    Ok(BoundOutcome { lower, gap: gap(best.cost, lower), improved: (best.cost < incumbent.cost).then_some(best), calls, stop })
 }
 
 /// By how much `cost` could be too dear, as a part of it.

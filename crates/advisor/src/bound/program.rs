@@ -61,7 +61,11 @@ impl Program {
         self.rows().iter().all(|row| {
             let taken: f64 = row.amounts.iter().filter(|(element, _)| has(chosen, *element)).map(|(_, amount)| amount).sum();
             taken <= row.most + SLACK * row.most.abs()
-        }) && self.elements.iter().enumerate().all(|(element, terms)| terms.fixed.is_none_or(|fixed| fixed == has(chosen, element)))
+        }) && self
+            .elements
+            .iter()
+            .enumerate()
+            .all(|(element, terms)| terms.fixed.is_none_or(|fixed| fixed == has(chosen, element)))
     }
 
     /// The upkeep of `chosen`, in planner cost units.

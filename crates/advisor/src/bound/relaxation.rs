@@ -77,7 +77,8 @@ impl Relaxation {
         let mut relaxation = Self::default();
         let mut column_of = vec![None; fixed.len()];
         let left: Vec<f64> = model.rows.iter().map(|row| row.left(fixed)).collect::<Option<_>>()?;
-        let global: Vec<(Vec<f64>, f64)> = model.rows.iter().zip(&left).take(3).map(|(row, left)| (dense(&row.amounts, fixed.len()), *left)).collect();
+        let global: Vec<(Vec<f64>, f64)> =
+            model.rows.iter().zip(&left).take(3).map(|(row, left)| (dense(&row.amounts, fixed.len()), *left)).collect();
         for question in 0..model.trees.len() {
             relaxation.add(model, question, fixed, &global, &mut column_of)?;
         }
@@ -89,7 +90,8 @@ impl Relaxation {
             }
         }
         for (number, (row, left)) in model.rows.iter().zip(&left).enumerate() {
-            let shares = row.amounts.iter().filter_map(|(element, amount)| column_of[*element].map(|column| (column, amount / left)));
+            let shares =
+                row.amounts.iter().filter_map(|(element, amount)| column_of[*element].map(|column| (column, amount / left)));
             let shares: Vec<(usize, f64)> = shares.collect();
             if shares.iter().map(|(_, share)| share).sum::<f64>() > 1.0 {
                 relaxation.limits.push(Limit { row: number, shares });
@@ -99,7 +101,12 @@ impl Relaxation {
     }
 
     fn add(
-        &mut self, model: &Model<'_>, number: usize, fixed: &Fixed, global: &[(Vec<f64>, f64)], column_of: &mut [Option<usize>],
+        &mut self,
+        model: &Model<'_>,
+        number: usize,
+        fixed: &Fixed,
+        global: &[(Vec<f64>, f64)],
+        column_of: &mut [Option<usize>],
     ) -> Option<()> {
         if model.weights[number] <= 0.0 {
             return Some(());
@@ -152,14 +159,24 @@ impl Relaxation {
                 self.links[link].is_excluded = true;
                 self.entries.push(link);
             }
-            self.choices.push(Choice { cost: weight * cost, requires: start..middle, excludes: middle..self.entries.len(), part });
+            self.choices.push(Choice {
+                cost: weight * cost,
+                requires: start..middle,
+                excludes: middle..self.entries.len(),
+                part,
+            });
         }
         self.questions.push(Question { number, choices: first_choice..self.choices.len(), links: first_link..self.links.len() });
         Some(())
     }
 
     fn link(
-        &mut self, model: &Model<'_>, question: usize, local: usize, known: &mut Option<usize>, column_of: &mut [Option<usize>],
+        &mut self,
+        model: &Model<'_>,
+        question: usize,
+        local: usize,
+        known: &mut Option<usize>,
+        column_of: &mut [Option<usize>],
     ) -> usize {
         *known.get_or_insert_with(|| {
             let element = position(model.trees[question].elements()[local]);

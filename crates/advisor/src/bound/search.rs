@@ -29,12 +29,12 @@ const THOROUGH: Effort = Effort { evaluations: 1_500, patience: 100 };
 const BRIEF: Effort = Effort { evaluations: 300, patience: 40 };
 
 /// Configurations in which some elements are fixed.
-struct Node {
+pub(super) struct Node {
     /// None of them costs less.
-    bound: f64,
+    pub(super) bound: f64,
+    pub(super) fixed: Rc<Fixed>,
     /// Later ones first where bounds are equal, so that the search goes deep.
     number: usize,
-    fixed: Rc<Fixed>,
     prices: Rc<Kept>,
 }
 
@@ -47,7 +47,7 @@ struct Kept {
 
 pub(super) struct Search<'a, C: Costs> {
     costs: &'a mut C,
-    model: Model<'a>,
+    pub(super) model: Model<'a>,
     options: BoundOptions,
     best: Incumbent,
     open: BinaryHeap<Reverse<Node>>,
@@ -59,7 +59,10 @@ pub(super) struct Search<'a, C: Costs> {
     calls: usize,
     /// Those of the calls that priced configurations.
     tries: usize,
+    /// How many nodes there were.
     nodes: usize,
+    /// How often an element was fixed both ways.
+    branchings: usize,
 }
 
 impl<'a, C: Costs> Search<'a, C> {
@@ -82,13 +85,37 @@ impl<'a, C: Costs> Search<'a, C> {
             calls: 0,
             tries: 0,
             nodes: 0,
+            branchings: 0,
         })
     }
 
     /// The bound, the best configuration, and how many plannings were asked for.
     pub(super) fn into_result(self) -> (f64, Incumbent, usize) {
+        (self.lower(), self.best, self.calls)
+    }
+
+    /// No configuration costs less.
+    pub(super) fn lower(&self) -> f64 {
         let open = self.open.peek().map_or(f64::INFINITY, |node| node.0.bound);
-        (open.min(self.settled).max(0.0), self.best, self.calls)
+        open.min(self.settled).max(0.0)
+    }
+
+    /// The least bound of nodes that are done.
+    #[cfg(feature = "exact")]
+    pub(super) fn settled(&self) -> f64 {
+        self.settled
+    }
+
+    /// The node with the lowest bound.
+    #[cfg(feature = "exact")]
+    pub(super) fn take(&mut self) -> Option<Node> {
+        self.open.pop().map(|node| node.0)
+    }
+
+    /// Puts a node back.
+    #[cfg(feature = "exact")]
+    pub(super) fn put(&mut self, node: Node) {
+        self.open.push(Reverse(node));
     }
 
     /// Until the gap is reached or something is spent.
@@ -98,8 +125,6 @@ impl<'a, C: Costs> Search<'a, C> {
         while let Some(Reverse(node)) = self.open.pop() {
             let stop = if node.bound.min(self.settled) >= self.good_enough() {
                 Some(Stop::GapReached)
-            } else if self.nodes >= self.options.nodes {
-                Some(Stop::NodesSpent)
             } else {
                 (!keep_going()).then_some(Stop::Interrupted)
             };
@@ -107,14 +132,16 @@ impl<'a, C: Costs> Search<'a, C> {
                 self.open.push(Reverse(node));
                 return Ok(stop);
             }
-            self.visit(&node, effort, keep_going)?;
+            if !self.visit(&node, effort, keep_going)? {
+                return Ok(Stop::BranchingsSpent);
+            }
             effort = BRIEF;
         }
         Ok(if self.settled >= self.good_enough() { Stop::GapReached } else { Stop::Exhausted })
     }
 
     /// A bound that leaves no more of a gap than is wanted.
-    fn good_enough(&self) -> f64 {
+    pub(super) fn good_enough(&self) -> f64 {
         self.best.cost - self.options.gap.max(1e-9) * self.best.cost.abs()
     }
 
@@ -140,7 +167,7 @@ impl<'a, C: Costs> Search<'a, C> {
     }
 
     /// Asks as far as calls are left, and reads the answers.
-    fn ask(&mut self, asked: &[(usize, Set)]) -> Result<(), C::Error> {
+    pub(super) fn ask(&mut self, asked: &[(usize, Set)]) -> Result<(), C::Error> {
         let asked = &asked[..asked.len().min(self.options.calls.saturating_sub(self.calls))];
         if !asked.is_empty() {
             self.calls += asked.len();
@@ -156,20 +183,21 @@ impl<'a, C: Costs> Search<'a, C> {
         }
     }
 
-    fn visit(&mut self, node: &Node, effort: Effort, keep_going: &mut dyn FnMut() -> bool) -> Result<(), C::Error> {
+    /// Bounds a node, and puts what is left of it back; false when an element would have to be fixed and must not.
+    fn visit(&mut self, node: &Node, effort: Effort, keep_going: &mut dyn FnMut() -> bool) -> Result<bool, C::Error> {
         let Some(relaxation) = Relaxation::new(&self.model, &node.fixed) else {
-            return Ok(());
+            return Ok(true);
         };
         let start = start(&relaxation, &node.prices);
         let solution = lagrange::solve(&relaxation, start, self.good_enough(), effort, keep_going);
         let bound = solution.bound.max(node.bound);
         if bound >= self.good_enough() {
             self.settled = self.settled.min(bound);
-            return Ok(());
+            return Ok(true);
         }
         let mut fixed = (*node.fixed).clone();
         if !self.fix(&relaxation, &solution, &mut fixed) {
-            return Ok(());
+            return Ok(true);
         }
         let mut shares: Vec<f64> = fixed.iter().map(|fixed| if *fixed == Some(true) { 1.0 } else { 0.0 }).collect();
         for (column, share) in relaxation.columns.iter().zip(&solution.columns) {
@@ -183,17 +211,22 @@ impl<'a, C: Costs> Search<'a, C> {
             Rc::clone(&node.prices)
         };
         let fixed = Rc::new(fixed);
-        let asked = self.unexplored(&relaxation, &solution);
+        let asked = self.unexplored(&relaxation, &solution.choices);
         if asked.is_empty() || self.tries <= self.calls / 2 {
             self.round(&fixed, &shares)?;
         }
         if !asked.is_empty() {
             self.ask(&asked)?;
             self.open.push(Reverse(Node { bound, number: node.number, fixed, prices }));
-            return Ok(());
+            return Ok(true);
+        }
+        let is_open = relaxation.columns.iter().any(|column| fixed[*column].is_none());
+        if is_open && self.branchings >= self.options.branchings {
+            self.open.push(Reverse(Node { bound, number: node.number, fixed, prices }));
+            return Ok(false);
         }
         self.branch(&relaxation, &solution, &shares, &fixed, &prices, bound);
-        Ok(())
+        Ok(true)
     }
 
     /// Fixes what would reach the wanted bound if it were otherwise; false when the limits allow nothing then.
@@ -209,7 +242,7 @@ impl<'a, C: Costs> Search<'a, C> {
     }
 
     /// Prices the configuration nearest to `shares`, and what it becomes with what is learned from that.
-    fn round(&mut self, fixed: &Fixed, shares: &[f64]) -> Result<(), C::Error> {
+    pub(super) fn round(&mut self, fixed: &Fixed, shares: &[f64]) -> Result<(), C::Error> {
         let mut next = round::round(&self.model, fixed, shares);
         for _ in 0..IMPROVEMENTS {
             let Some(chosen) = next else { break };
@@ -239,12 +272,13 @@ impl<'a, C: Costs> Search<'a, C> {
     }
 
     /// What to ask about the open parts that were picked most, weighted with what they could turn out dearer; none of them comes again.
-    fn unexplored(&mut self, relaxation: &Relaxation, solution: &Solution) -> Vec<(usize, Set)> {
+    pub(super) fn unexplored(&mut self, relaxation: &Relaxation, shares: &[f64]) -> Vec<(usize, Set)> {
         let mut picked: Vec<(f64, usize, usize)> = Vec::new();
         for question in &relaxation.questions {
             let tree = &self.model.trees[question.number];
-            for (choice, share) in relaxation.choices[question.choices.clone()].iter().zip(&solution.choices[question.choices.clone()]) {
-                let part = choice.part.and_then(|at| tree.parts().get(at).filter(|part| part.is_unexplored()).map(|part| (at, part)));
+            for (choice, share) in relaxation.choices[question.choices.clone()].iter().zip(&shares[question.choices.clone()]) {
+                let part =
+                    choice.part.and_then(|at| tree.parts().get(at).filter(|part| part.is_unexplored()).map(|part| (at, part)));
                 if let Some((at, part)) = part.filter(|_| *share > NOTICEABLE) {
                     let dearer = self.model.weights[question.number] * tree.ceiling(&part.requires) - choice.cost;
                     picked.push((share * dearer, question.number, at));
@@ -259,7 +293,13 @@ impl<'a, C: Costs> Search<'a, C> {
 
     /// Fixes the element that is least decided both ways.
     fn branch(
-        &mut self, relaxation: &Relaxation, solution: &Solution, shares: &[f64], fixed: &Rc<Fixed>, prices: &Rc<Kept>, bound: f64,
+        &mut self,
+        relaxation: &Relaxation,
+        solution: &Solution,
+        shares: &[f64],
+        fixed: &Rc<Fixed>,
+        prices: &Rc<Kept>,
+        bound: f64,
     ) {
         let mut paid = relaxation.upkeep.clone();
         for (link, price) in relaxation.links.iter().zip(&solution.prices) {
@@ -280,6 +320,7 @@ impl<'a, C: Costs> Search<'a, C> {
             }
             return;
         };
+        self.branchings += 1;
         let likely = shares[*chosen] >= 0.5;
         for value in [!likely, likely] {
             let mut fixed = (**fixed).clone();

@@ -200,7 +200,14 @@ impl Tree {
             visible.remove(position);
             let floors = self.floors.iter().filter(|floor| visible.is_subset_of(&floor.used)).map(|floor| floor.cost);
             let floor = floors.fold(rest.floor, f64::max);
-            let part = Part { floor, ceiling: self.ceiling(&visible), requires: rest.requires.clone(), visible, is_asked: false, is_whole: false };
+            let part = Part {
+                floor,
+                ceiling: self.ceiling(&visible),
+                requires: rest.requires.clone(),
+                visible,
+                is_asked: false,
+                is_whole: false,
+            };
             if !is_closed(&part, &self.plans) {
                 self.parts.push(part);
             }
