@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh         Rust (checked only), C compiler, libclang, PostgreSQL server with contrib, HypoPG, pg_qualstats
 #   scripts/setup.sh lint    also rustfmt, clippy and cargo-deny
+#   scripts/setup.sh exact   only what HiGHS is compiled with: CMake, a C++ compiler, libclang
 #
 # Safe to repeat: with nothing missing it only looks, in well under a second. On Debian and Ubuntu it installs as root or with a
 # password-free sudo; anywhere else it prints the command to run and ends with 1. It starts no server and leaves no cluster behind.
@@ -140,7 +141,24 @@ setup_lint() {
     fi
 }
 
+# What the build script of highs-sys calls; without one of them it stops with pages of its own words.
+setup_exact() {
+    missing=
+    absent=
+    have cmake || { missing="$missing cmake"; absent="$absent, cmake"; }
+    have c++ || { missing="$missing g++"; absent="$absent, a C++ compiler"; }
+    have_libclang || { missing="$missing libclang-dev"; absent="$absent, libclang with its headers"; }
+    [ -n "$missing" ] || return 0
+    have apt-get || die "missing for the exact solution: ${absent#, }; install them with this system's package manager, then run this again"
+    # shellcheck disable=SC2086  # a list of package names
+    apt_install $missing
+}
+
 check_rust
+if [ "${1:-}" = exact ]; then
+    setup_exact
+    exit 0
+fi
 case "$(uname -s)" in
     Darwin) setup_macos ;;
     *) if have apt-get; then setup_debian; else setup_other; fi ;;
@@ -148,5 +166,5 @@ esac
 case "${1:-}" in
     '') ;;
     lint) setup_lint ;;
-    *) die "unknown argument '$1'; there is only 'lint'" ;;
+    *) die "unknown argument '$1'; there are only 'lint' and 'exact'" ;;
 esac

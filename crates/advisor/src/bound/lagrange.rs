@@ -320,3 +320,59 @@ impl Average {
         (self.columns, self.choices)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::relaxation::{Choice, Limit, Link, Question};
+    use super::*;
+
+    /// `n` questions that cost 10, or 1 with a column of their own; each column takes `share` of the limit.
+    fn relaxation(n: usize, share: f64) -> Relaxation {
+        let nothing = 0..0;
+        Relaxation {
+            constant: 0.0,
+            questions: (0..n).map(|at| Question { number: at, choices: 2 * at..2 * at + 2, links: at..at + 1 }).collect(),
+            choices: (0..n)
+                .flat_map(|at| {
+                    let with = Choice { cost: 1.0, requires: at..at + 1, excludes: nothing.clone(), part: None };
+                    [with, Choice { cost: 10.0, requires: nothing.clone(), excludes: nothing.clone(), part: None }]
+                })
+                .collect(),
+            entries: (0..n).collect(),
+            links: (0..n).map(|at| Link { number: at, column: at, is_required: true, is_excluded: false }).collect(),
+            columns: (0..n).collect(),
+            upkeep: vec![0.5; n],
+            limits: vec![Limit { row: 0, shares: (0..n).map(|at| (at, share)).collect() }],
+        }
+    }
+
+    const EFFORT: Effort = Effort { evaluations: 2_000, patience: 200 };
+
+    #[test]
+    fn the_bound_is_that_of_the_linear_relaxation() {
+        // Five of eight columns fit, each of which gains 8.5.
+        let relaxation = relaxation(8, 0.2);
+        let solution = solve(&relaxation, Vec::new(), 80.0, EFFORT, &mut || true);
+        let optimum = 80.0 - 5.0 * 8.5;
+        assert!(solution.bound <= optimum + 1e-9 && solution.bound > optimum - 0.01, "{solution:?}");
+        assert!((solution.columns.iter().sum::<f64>() - 5.0).abs() < 0.3, "{solution:?}");
+    }
+
+    #[test]
+    fn starting_from_good_prices_is_no_worse_than_they_are() {
+        let relaxation = relaxation(8, 0.2);
+        let first = solve(&relaxation, Vec::new(), 80.0, EFFORT, &mut || true);
+        let again = solve(&relaxation, first.prices, 80.0, Effort { evaluations: 1, patience: 1 }, &mut || true);
+        assert!(again.bound >= first.bound);
+    }
+
+    #[test]
+    fn any_prices_give_a_bound() {
+        let relaxation = relaxation(3, 0.5);
+        // Two of three columns fit.
+        for price in [-5.0, 0.0, 1.0, 9.0, 100.0] {
+            let solution = solve(&relaxation, vec![price; 3], 30.0, Effort { evaluations: 0, patience: 1 }, &mut || true);
+            assert!(solution.bound <= 30.0 - 2.0 * 8.5 + 1e-9, "{price}: {solution:?}");
+        }
+    }
+}

@@ -220,3 +220,81 @@ impl Tree {
 fn is_closed(part: &Part, plans: &[Plan]) -> bool {
     plans.iter().any(|plan| plan.cost * (1.0 - SAME) <= part.floor && plan.used.is_subset_of(&part.requires))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bound::Terms;
+    use pgtailor_model::unit::Bytes;
+
+    fn set(elements: &[Element]) -> Set {
+        elements.iter().copied().collect()
+    }
+
+    fn tree(n: u32) -> Tree {
+        let program = Program { elements: terms(4), ..Program::default() };
+        Tree::new(&(0..n).collect(), &program)
+    }
+
+    fn facts(answers: &[(&[Element], &[Element], f64)]) -> Facts {
+        let mut facts = Facts::default();
+        for (visible, used, cost) in answers {
+            facts.learn(Fact { visible: set(visible), used: set(used), cost: *cost });
+        }
+        facts
+    }
+
+    #[test]
+    fn a_question_that_nothing_helps_is_closed_by_one_answer() {
+        let mut tree = tree(4);
+        assert!(tree.read(&facts(&[(&[0, 1, 2, 3], &[], 10.0)]), &[], 100));
+        assert!(tree.parts().is_empty() && tree.plans().len() == 1);
+    }
+
+    #[test]
+    fn parts_are_disjoint_and_those_with_the_cost_of_nothing_are_closed() {
+        let mut tree = tree(4);
+        // Excluding 1 first leaves a part that lacks it, and one that has it and lacks 2; without 1 there is nothing to gain.
+        tree.read(&facts(&[(&[0, 1, 2, 3], &[1, 2], 3.0), (&[], &[], 10.0)]), &[0.0; 4], 100);
+        let sees = |tree: &Tree| tree.parts().iter().map(|part| tree.sees(part)).collect::<Vec<_>>();
+        assert_eq!(sees(&tree), [set(&[0, 2, 3]), set(&[0, 1, 3])]);
+        let requires: Vec<Vec<usize>> = tree.parts().iter().map(|part| part.requires.iter().collect()).collect();
+        assert_eq!(requires, [vec![], vec![1]]);
+        assert!(tree.parts().iter().all(|part| (part.floor - 3.0).abs() < 1e-9 && part.is_unexplored()));
+        let more = facts(&[(&[0, 1, 2, 3], &[1, 2], 3.0), (&[], &[], 10.0), (&[0, 2, 3], &[], 10.0)]);
+        tree.read(&more, &[0.0; 4], 100);
+        assert_eq!(sees(&tree), [set(&[0, 1, 3])]);
+    }
+
+    #[test]
+    fn a_part_stays_whole_where_there_would_be_too_many() {
+        let mut tree = tree(4);
+        tree.read(&facts(&[(&[0, 1, 2, 3], &[1, 2], 3.0), (&[], &[], 10.0)]), &[0.0; 4], 2);
+        assert!(tree.parts().len() == 1 && !tree.parts()[0].is_unexplored());
+    }
+
+    #[test]
+    fn the_cheaper_of_contradicting_answers_is_believed() {
+        let mut tree = tree(2);
+        // With 0 alone it costs 5, yet with 1 beside it 8, and 9 without any.
+        tree.read(&facts(&[(&[0, 1], &[1], 8.0), (&[0], &[0], 5.0), (&[], &[], 9.0), (&[1], &[1], 8.0)]), &[0.0; 2], 100);
+        let both = Bits::all(2);
+        assert!((tree.ceiling(&both) - 5.0).abs() < 1e-9);
+        assert!(tree.parts().is_empty(), "{:?}", tree.parts());
+    }
+
+    #[test]
+    fn what_was_seen_without_a_fixed_element_bounds_nothing_from_below() {
+        let mut program = Program { elements: terms(3), ..Program::default() };
+        program.elements[0].fixed = Some(true);
+        program.elements[1].fixed = Some(false);
+        let mut tree = Tree::new(&set(&[0, 1, 2]), &program);
+        tree.read(&facts(&[(&[1, 2], &[1], 7.0)]), &[0.0; 3], 100);
+        assert!(tree.plans().is_empty() && tree.parts()[0].floor == 0.0, "neither possible nor a bound");
+        assert_eq!(tree.sees(&tree.parts()[0]), set(&[0, 2]));
+    }
+
+    fn terms(n: usize) -> Vec<Terms> {
+        vec![Terms { size: Bytes(1), upkeep: 0.0, table: 0, is_counted: true, fixed: None }; n]
+    }
+}
