@@ -108,6 +108,21 @@ pub struct Recommendation {
     pub replaces: Vec<String>,
     /// Why it was tried, each a clause that follows "because".
     pub because: Vec<String>,
+    /// Partitions of the table at every depth, parents before their children, when the table is partitioned: nothing is built concurrently on
+    /// the whole of it. Empty when they are not known, `None` for an ordinary table.
+    #[serde(default)]
+    pub partitions: Option<Vec<Partition>>,
+}
+
+/// A partition of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partition {
+    /// The partition.
+    pub table: QualifiedName,
+    /// The table that it is a partition of.
+    pub parent: QualifiedName,
+    /// Whether it holds rows itself; else it is partitioned in turn.
+    pub is_leaf: bool,
 }
 
 /// What an index costs those who write.

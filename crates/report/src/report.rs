@@ -40,7 +40,7 @@ pub trait Report {
 pub struct Statement {
     /// The statement, without a closing semicolon.
     pub sql: String,
-    /// Why it is proposed, as a sentence without a period.
+    /// Why it is proposed, as sentences without a period, one a line.
     pub why: String,
 }
 

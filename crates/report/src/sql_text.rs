@@ -35,23 +35,29 @@ pub fn change_words(change: &Change) -> String {
 /// with Unicode escapes (`U&"…"`, lexical section 4.1.2 of the manual; needs `standard_conforming_strings`, on by default), so that
 /// it still runs. Comments and dollar quotes, which no statement of ours has, are made printable only.
 pub fn one_line(sql: &str) -> String {
-    pieces(sql).join(" ")
+    pieces(sql, &[]).join(" ")
+}
+
+/// The same, where a quoted name or constant holds none of `forbidden` as it is: for programs that look for these characters in SQL
+/// without knowing its quotes, such as those that replace placeholders.
+pub fn one_line_without(sql: &str, forbidden: &[char]) -> String {
+    pieces(sql, forbidden).join(" ")
 }
 
 /// `sql` as lines of at most `limit` columns, broken at spaces outside quotes; a longer quoted name stands alone.
 pub fn wrapped(sql: &str, limit: usize) -> Vec<String> {
-    wrap_pieces(pieces(sql), limit, LongPiece::Keep)
+    wrap_pieces(pieces(sql, &[]), limit, LongPiece::Keep)
 }
 
-/// The parts of `sql` between which a line may be broken.
-fn pieces(sql: &str) -> Vec<String> {
+/// The parts of `sql` between which a line may be broken, with `forbidden` characters in quotes escaped.
+fn pieces(sql: &str, forbidden: &[char]) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut piece = String::new();
     let mut rest = sql;
     while let Some(first) = rest.chars().next() {
         if first == '"' || first == '\'' {
             let end = closing_quote(rest, first);
-            push_quoted(&mut piece, &rest[..end], first);
+            push_quoted(&mut piece, &rest[..end], first, forbidden);
             rest = &rest[end..];
         } else {
             if first.is_whitespace() {
@@ -87,8 +93,12 @@ fn closing_quote(text: &str, quote: char) -> usize {
 }
 
 /// Adds a quoted name or constant to `piece`, escaped where it has to be.
-fn push_quoted(piece: &mut String, quoted: &str, quote: char) {
-    if printable(quoted) == quoted {
+fn push_quoted(piece: &mut String, quoted: &str, quote: char, forbidden: &[char]) {
+    let is_plain = |character: char| {
+        let text = character.to_string();
+        printable(&text) == text && !forbidden.contains(&character)
+    };
+    if quoted.chars().all(is_plain) {
         piece.push_str(quoted);
         return;
     }
@@ -97,16 +107,15 @@ fn push_quoted(piece: &mut String, quoted: &str, quote: char) {
         piece.push_str("U&");
     }
     for character in quoted.chars() {
-        let text = character.to_string();
         if is_escape_string {
-            if printable(&text) == text {
+            if is_plain(character) {
                 piece.push(character);
             } else {
                 let _ = write!(piece, "\\u{:04x}", u32::from(character));
             }
         } else if character == '\\' {
             piece.push_str("\\\\");
-        } else if printable(&text) == text {
+        } else if is_plain(character) {
             piece.push(character);
         } else {
             let _ = write!(piece, "\\{:04x}", u32::from(character));
@@ -132,6 +141,13 @@ mod tests {
         assert_eq!(one_line("DROP INDEX \"a\nb\""), "DROP INDEX U&\"a\\000ab\"");
         assert_eq!(one_line("DROP INDEX \"\u{1b}[2J\\\"\"\""), "DROP INDEX U&\"\\001b[2J\\\\\"\"\"");
         assert_eq!(one_line("SELECT 'a\u{202e}b', E'\\\\\t'"), "SELECT U&'a\\202eb', E'\\\\\\u0009'");
+    }
+
+    #[test]
+    fn a_forbidden_character_is_escaped_in_quotes_and_left_elsewhere() {
+        let sql = "SELECT \"a:b\"::text, 'c:d', E'\\\\:'";
+        assert_eq!(one_line_without(sql, &[':']), "SELECT U&\"a\\003ab\"::text, U&'c\\003ad', E'\\\\\\u003a'");
+        assert_eq!(one_line_without(sql, &['?']), sql);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The reports, one file each: what is said, in which order, in which words.
 
+pub mod advice;
 pub mod analysis;
 pub mod catalog;
 pub mod demo;

@@ -2,12 +2,12 @@
 
 mod fixture;
 
-use fixture::{asked, observed, planned};
+use fixture::{advised, asked, observed, planned};
 use pgtailor_model::declared::CatalogPolicy;
 use pgtailor_report::document::{Block, Fact, Text};
 use pgtailor_report::{
-    AnalysisReport, CatalogReport, Colour, DemoReport, DoctorReport, HistoryReport, OutcomeReport, PlanCheckReport, Report,
-    RolloutReport, Style, Together, TwinReport, TwinsReport, UnplannedCount, Values, Which, format, render,
+    AdviceReport, AnalysisReport, CatalogReport, Colour, DemoReport, DoctorReport, HistoryReport, OutcomeReport, PlanCheckReport,
+    Report, RolloutReport, Style, Together, TwinReport, TwinsReport, UnplannedCount, Values, Which, format, render, why, why_not,
 };
 use unicode_width::UnicodeWidthStr as _;
 
@@ -41,6 +41,9 @@ fn each(mut check: impl FnMut(&dyn Report, Harm)) {
     check(&PlanCheckReport { check: &plans, unplanned: UnplannedCount::Listed }, Harm::None);
     check(&TwinReport { twin: &twins[0], fidelity: &plans.fidelity, inexact: &plans.inexact }, Harm::None);
     check(&TwinsReport { twins: &twins, which: Which::Running, now }, Harm::None);
+    let advice = advised::advice();
+    check(&AdviceReport { advice: &advice }, Harm::None);
+    check(&why(&advice, "orders_latest_idx"), Harm::None);
 
     let (rollout, judged, outcomes) = (fixture::hostile_rollout(), fixture::hostile_judged(), fixture::hostile_outcomes());
     let (entries, measurement, diagnosis) =
@@ -60,6 +63,15 @@ fn each(mut check: impl FnMut(&dyn Report, Harm)) {
     check(&PlanCheckReport { check: &plans, unplanned: UnplannedCount::Failing }, Harm::Names);
     check(&TwinReport { twin: &twins[0], fidelity: &plans.fidelity, inexact: &plans.inexact }, Harm::Names);
     check(&TwinsReport { twins: &twins, which: Which::Stopped, now }, Harm::Names);
+    let (advice, nothing) = (advised::hostile_advice(), advised::nothing());
+    check(&AdviceReport { advice: &advice }, Harm::Names);
+    check(&AdviceReport { advice: &nothing }, Harm::Names);
+    let name = format!("{}_latest_idx", fixture::HOSTILE);
+    check(&why(&advice, &name), Harm::Names);
+    check(&why(&advice, fixture::HOSTILE), Harm::Names);
+    let table = pgtailor_model::name::quote_identifier(fixture::HOSTILE);
+    check(&why_not(&advice, &format!("{table} (status, id)")).expect("a table and columns"), Harm::Names);
+    check(&why_not(&advice, &format!("{table} (nothing)")).expect("a table and columns"), Harm::Names);
 }
 
 /// Three hours after they were started.

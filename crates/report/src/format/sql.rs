@@ -41,7 +41,7 @@ impl Format for Sql {
         }
         for statement in statements {
             text.push('\n');
-            push_comment(&mut text, &statement.why);
+            statement.why.lines().for_each(|line| push_comment(&mut text, line));
             text.push_str(&one_line(&statement.sql));
             text.push_str(";\n");
         }
