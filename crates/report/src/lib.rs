@@ -13,6 +13,7 @@ mod chart;
 pub mod document;
 pub mod format;
 mod layout;
+pub mod migration;
 mod number;
 pub mod report;
 pub mod sql_text;

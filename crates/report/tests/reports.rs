@@ -1,6 +1,7 @@
 //! Every report in every text format, against committed snapshots, and the promises that hold for all of them.
 
 mod fixture;
+mod migrations;
 
 use fixture::{advised, asked, observed, planned};
 use pgtailor_model::declared::CatalogPolicy;

@@ -24,6 +24,12 @@ const REGISTRIES: &[Registry] = &[
     Registry { list: "crates/checks/src/check.rs", folder: "crates/checks/src/check", entries: Entries::Modules, helpers: &[] },
     Registry { list: "crates/report/src/format.rs", folder: "crates/report/src/format", entries: Entries::Modules, helpers: &[] },
     Registry {
+        list: "crates/report/src/migration.rs",
+        folder: "crates/report/src/migration",
+        entries: Entries::Modules,
+        helpers: &["literal"],
+    },
+    Registry {
         list: "crates/rollout/src/guard/mod.rs",
         folder: "crates/rollout/src/guard",
         entries: Entries::Modules,

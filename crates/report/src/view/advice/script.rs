@@ -23,6 +23,8 @@ const EXCERPT: usize = 72;
 /// One statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
+    /// What it does, in words of ours and names: `create orders_latest_idx`.
+    pub title: String,
     /// The statement, without a semicolon.
     pub sql: String,
     /// What takes it back; `None` when nothing has to be done.
@@ -63,6 +65,7 @@ pub fn steps_of(advice: &Advice, recommendations: &[Recommendation]) -> Vec<Step
         }
     }
     steps.extend(analyzed.into_iter().map(|(table, why)| Step {
+        title: format!("analyze {}", table.name),
         sql: format!("ANALYZE {}", table.sql()),
         undo: None,
         notes: vec![why.to_owned()],
@@ -82,7 +85,7 @@ fn creation(
     let undo = QualifiedName::new(&table.schema, name).sql();
     let Some(partitions) = &recommendation.partitions else {
         let undo = Some(format!("DROP INDEX CONCURRENTLY {undo}"));
-        return vec![Step { sql: recommendation.sql.clone(), undo, notes }];
+        return vec![Step { title: format!("create {name}"), sql: recommendation.sql.clone(), undo, notes }];
     };
     notes.push("note: the table is partitioned, and nothing is built concurrently on the whole of it".to_owned());
     notes.push(if partitions.is_empty() {
@@ -91,7 +94,7 @@ fn creation(
     } else {
         "note: it is made on the parent alone, concurrently on each partition, and valid when the last one is attached".to_owned()
     });
-    let mut steps = vec![Step { sql: on_only(name, table, definition), undo: None, notes }];
+    let mut steps = vec![Step { title: format!("create {name}"), sql: on_only(name, table, definition), undo: None, notes }];
     // The index of every table of the tree, by its table.
     let mut indexes = BTreeMap::from([(table, QualifiedName::new(&table.schema, name))]);
     for (number, Partition { table: partition, is_leaf, .. }) in partitions.iter().enumerate() {
@@ -102,7 +105,12 @@ fn creation(
         } else {
             on_only(&part, partition, definition)
         };
-        steps.push(Step { sql, undo: None, notes: vec![format!("why: the part of {} on {partition}", printable(name))] });
+        steps.push(Step {
+            title: format!("create {part}"),
+            sql,
+            undo: None,
+            notes: vec![format!("why: the part of {} on {partition}", printable(name))],
+        });
         indexes.insert(partition, QualifiedName::new(&partition.schema, &part));
     }
     // Children before their parents.
@@ -110,7 +118,7 @@ fn creation(
         if let (Some(part), Some(whole)) = (indexes.get(partition), indexes.get(parent)) {
             let sql = format!("ALTER INDEX {} ATTACH PARTITION {}", whole.sql(), part.sql());
             let notes = vec![format!("why: the index on {partition} becomes a part of that on {parent}")];
-            steps.push(Step { sql, undo: None, notes });
+            steps.push(Step { title: format!("attach {}", part.name), sql, undo: None, notes });
         }
     }
     // What is attached goes with the whole, and cannot go alone.
@@ -130,11 +138,11 @@ fn removal(
     let mut notes = notes(advice, recommendation);
     if recommendation.partitions.is_none() {
         let undo = Some(definition.create_sql(name, table, Build::Concurrent));
-        return Step { sql: change_sql(&recommendation.change), undo, notes };
+        return Step { title: format!("drop {name}"), sql: change_sql(&recommendation.change), undo, notes };
     }
     notes.push("note: an index of a partitioned table is not dropped concurrently: this waits for, and for a moment blocks, all use of it".to_owned());
     let sql = format!("DROP INDEX {}", QualifiedName::new(&table.schema, name).sql());
-    Step { sql, undo: Some(definition.create_sql(name, table, Build::Blocking)), notes }
+    Step { title: format!("drop {name}"), sql, undo: Some(definition.create_sql(name, table, Build::Blocking)), notes }
 }
 
 /// `CREATE INDEX` on a partitioned table without its partitions.

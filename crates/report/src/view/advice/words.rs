@@ -184,7 +184,8 @@ pub fn limits(advice: &Advice) -> String {
 
 /// A fraction as a percentage with one decimal, never less than it is.
 fn percent_up(fraction: f64) -> String {
-    let tenths = (fraction * 1000.0 - 1e-6).ceil().max(0.0);
+    // Rounding alone must not make 3.1 % into 3.2 %, and nothing must not become minus nothing.
+    let tenths = (fraction * 1000.0 - 1e-6).ceil() + 0.0;
     format!("{:.1} %", tenths / 10.0)
 }
 
