@@ -1,9 +1,13 @@
 //! The command line, as clap sees it. What a flag does is decided in `command/`.
 
+mod advise;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pgtailor::model::change::ChangeClass;
+
+pub use advise::{AdviseArguments, Budget, LimitArguments, MigrationArguments, WeighName, WhyArguments, WhyNotArguments};
 
 /// Fits a PostgreSQL database to its workload: finds what is slow, chooses what helps, applies it without blocking anyone, takes it back.
 #[derive(Debug, Parser)]
@@ -42,6 +46,13 @@ pub enum Command {
     Twin(TwinCommand),
     /// Show what the database is asked to do: statements by time, tables, values, and what was left out and why
     Workload(WorkloadArguments),
+    /// Choose the best changes for the workload under a budget, with their evidence and how far from the best they can be
+    #[command(hide = true)]
+    Advise(Box<AdviseArguments>),
+    /// Say why an index is recommended, dropped or replaced
+    Why(WhyArguments),
+    /// Say why an index is not recommended
+    WhyNot(WhyNotArguments),
     /// Take applied changes back
     Undo(UndoArguments),
     /// List what was done to the database

@@ -4,11 +4,13 @@ mod fixture;
 mod migrations;
 
 use fixture::{advised, asked, observed, planned};
+use pgtailor_model::advice::{Advice, Bound};
 use pgtailor_model::declared::CatalogPolicy;
 use pgtailor_report::document::{Block, Fact, Text};
 use pgtailor_report::{
     AdviceReport, AnalysisReport, CatalogReport, Colour, DemoReport, DoctorReport, HistoryReport, OutcomeReport, PlanCheckReport,
-    Report, RolloutReport, Style, Together, TwinReport, TwinsReport, UnplannedCount, Values, Which, format, render, why, why_not,
+    Report, RolloutReport, Style, Together, TwinReport, TwinsReport, UnplannedCount, Values, Which, WhyReport, format, record,
+    render, why, why_not,
 };
 use unicode_width::UnicodeWidthStr as _;
 
@@ -410,4 +412,97 @@ fn a_check_fails_by_what_it_found_and_by_what_it_could_not_plan_when_asked_to() 
     assert!(!fails(&plans, UnplannedCount::Listed) && fails(&plans, UnplannedCount::Failing));
     plans.unplanned.clear();
     assert!(!fails(&plans, UnplannedCount::Failing));
+}
+
+#[test]
+fn a_decision_record_comes_back_as_it_was() {
+    for advice in [advised::advice(), advised::nothing(), advised::hostile_advice()] {
+        assert_eq!(record::read(&record::write(&advice)).ok(), Some(advice));
+    }
+}
+
+#[test]
+fn what_is_no_record_is_said_to_be_none() {
+    let written = record::write(&advised::advice());
+    let error = |text: &str| record::read(text).expect_err("no record").to_string();
+    for foreign in ["", "[]", "{}", "no JSON", &text(&AdviceReport { advice: &advised::advice() }, "json")] {
+        assert!(error(foreign).contains("this is no decision record"), "{foreign:.40}");
+    }
+    assert!(error(&written.replacen("\"schema_version\": 1", "\"schema_version\": 2", 1)).contains("version 2"));
+    assert!(error(&written[..written.len() / 2]).contains("damaged"));
+    assert!(error(&written.replacen("\"cost_before\"", "\"cost_behind\"", 1)).contains("damaged"));
+}
+
+#[test]
+fn why_and_why_not_find_what_was_decided() {
+    let advice = advised::advice();
+    let title = |report: WhyReport<'_>| (report.document().title, report.is_known());
+    let known = |text: &str| (text.to_owned(), true);
+    assert_eq!(title(why(&advice, "customers_email_idx")), known("Why: create index customers_email_idx is recommended"));
+    assert_eq!(title(why(&advice, "public.orders_customer_idx")), known("Why: drop index orders_customer_idx is recommended"));
+    let not = |definition: &str| title(why_not(&advice, definition).expect("a table and columns"));
+    assert_eq!(not("orders(status, id)"), known("Why not: orders(status, id) is not recommended"));
+    assert!(not("public.Orders (customer_id, created_at desc) include (total)").1);
+    assert!(not("orders (customer_id, created_at desc) include (total)").0.contains("orders_latest_idx is recommended"));
+    assert!(why_not(&advice, "orders").is_none());
+}
+
+#[test]
+fn an_index_that_a_recommendation_replaces_without_a_drop_has_its_reason() {
+    let mut advice = advised::advice();
+    advice.recommendations.retain(|one| one.sql.starts_with("CREATE"));
+    let text = text(&why(&advice, "orders_customer_idx"), "human");
+    assert!(text.starts_with("Why: orders_customer_idx is made superfluous") && text.contains("orders_latest_idx"), "{text}");
+    assert!(text.contains("with --drops its drop is weighed, too"), "{text}");
+}
+
+#[test]
+fn what_was_never_considered_is_said_to_be_that_with_the_nearest() {
+    let advice = advised::advice();
+    let near = |report: WhyReport<'_>| {
+        assert!(!report.is_known() && report.sql().is_empty());
+        report.json()["nearest"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|one| one.as_str().map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(near(why(&advice, "orders_lastest_idx"))[0], "orders_latest_idx");
+    let candidates = near(why_not(&advice, "orders (status, total)").expect("a table and columns"));
+    assert_eq!(candidates[0], "orders (status, id)");
+    assert!(candidates.iter().all(|one| one.starts_with("orders ")), "{candidates:?}");
+    let elsewhere = near(why_not(&advice, "order (status)").expect("a table and columns"));
+    assert_eq!(elsewhere[0], "orders (status)");
+}
+
+#[test]
+fn an_index_is_dropped_after_what_replaces_it() {
+    let statements: Vec<String> = AdviceReport { advice: &advised::advice() }.sql().into_iter().map(|one| one.sql).collect();
+    let place = |part: &str| statements.iter().position(|sql| sql.contains(part)).expect("a statement");
+    assert!(place("CREATE INDEX CONCURRENTLY orders_latest_idx") < place("DROP INDEX CONCURRENTLY public.orders_customer_idx"));
+    assert_eq!(place("DROP INDEX"), statements.len() - 1);
+    assert!(place("customers_email_idx") < place("ANALYZE public.customers"));
+}
+
+#[test]
+fn no_cost_is_shown_as_a_time_and_every_gain_is_called_what_if() {
+    let advice = advised::advice();
+    for format in ["human", "markdown", "html"] {
+        let text = text(&AdviceReport { advice: &advice }, format);
+        assert!(text.contains("what-if") && !text.contains("faster") && !text.contains("optimal"), "{format}");
+    }
+}
+
+#[test]
+fn nothing_to_recommend_has_its_reason() {
+    let advice = advised::nothing();
+    let shown = text(&AdviceReport { advice: &advice }, "human");
+    assert!(shown.starts_with("Advice: nothing to recommend for shop"), "{shown}");
+    let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("6 candidates tried, none worth it (1 that no plan uses, 1 that gain less"), "{words}");
+    let no_candidate = Advice { rejected: Vec::new(), bound: Bound::default(), ..advice.clone() };
+    assert!(text(&AdviceReport { advice: &no_candidate }, "human").contains("No candidate fits any of the 4 statements"));
+    let no_statement = Advice { statements: Vec::new(), ..advice };
+    assert!(text(&AdviceReport { advice: &no_statement }, "human").contains("No statement could be considered"));
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod advise;
 mod capture;
 mod check;
 mod completions;
@@ -11,6 +12,7 @@ mod optimize;
 mod plan_check;
 mod twin;
 mod undo;
+mod why;
 mod workload;
 
 use std::io::IsTerminal as _;
@@ -30,6 +32,9 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Verd
         Command::Check(arguments) => check::run(&arguments, printer).await,
         Command::Twin(command) => twin::run(command, printer).await,
         Command::Workload(arguments) => workload::run(&arguments, printer).await,
+        Command::Advise(arguments) => Box::pin(advise::run(&arguments, printer)).await,
+        Command::Why(arguments) => why::why(&arguments, printer),
+        Command::WhyNot(arguments) => why::why_not(&arguments, printer),
         Command::Undo(arguments) => undo::run(&arguments, printer).await,
         Command::History(connection) => history::run(&connection, printer).await,
         Command::Doctor(arguments) => doctor::run(&arguments, printer).await,

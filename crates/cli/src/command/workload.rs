@@ -38,7 +38,7 @@ pub async fn run(arguments: &WorkloadArguments, printer: &Printer) -> anyhow::Re
 }
 
 /// What the flags say.
-fn options(arguments: &SourceArguments) -> WorkloadOptions {
+pub(super) fn options(arguments: &SourceArguments) -> WorkloadOptions {
     WorkloadOptions {
         sources: arguments.workload.clone(),
         since: arguments.since.clone(),
