@@ -116,10 +116,10 @@ pub fn push_worse(document: &mut Document, advice: &Advice) {
     let mut worse: Vec<&AdvisedStatement> = advice
         .statements
         .iter()
-        .filter(|statement| words::is_worse(statement.worst_binding) || statement.after > statement.before)
+        .filter(|statement| words::is_worse(statement.worst_binding) || words::is_worse(statement.after / statement.before))
         .collect();
     if worse.is_empty() {
-        document.note(Tone::Good, "no statement's planner cost rises, for none of its values (what-if)");
+        document.note(Tone::Good, "no statement's planner cost rises, for any of the values that were planned (what-if)");
         return;
     }
     worse.sort_by(|one, other| other.worst_binding.total_cmp(&one.worst_binding));

@@ -1,12 +1,17 @@
 //! Phrases about advice: costs as shares of the workload's, limits, upkeep, losses and the bound. Every number says what it is of.
 
+use std::cmp::Ordering;
+
 use pgtailor_model::advice::{Advice, Loss, Rejected, Upkeep, Weighing};
 use pgtailor_model::unit::{Bytes, f64_as_count, three_digits};
 
 use crate::number::{counted, percent, reduction, reduction_words, short_count};
+use crate::text::cut;
 
 /// Below this, cost after divided by cost before is a difference of rounding.
 const WORSE: f64 = 1.0 + 1e-9;
+/// Columns of a statement within a sentence.
+const EXCERPT: usize = 48;
 
 pub fn title(advice: &Advice) -> String {
     let database = &advice.database;
@@ -14,7 +19,8 @@ pub fn title(advice: &Advice) -> String {
         0 => format!("Advice: nothing to recommend for {database}"),
         count => {
             let changes = counted(count, "change", "changes");
-            let less = reduction(advice.cost_before, advice.cost_after).map_or_else(|| "no change".to_owned(), reduction_words);
+            let less = reduction(advice.cost_before, advice.cost_after).map(reduction_words);
+            let less = less.filter(|words| words != "no change").unwrap_or_else(|| "unchanged".to_owned());
             format!("Advice: {changes} for {database}, planner cost of the workload {less} (what-if)")
         }
     }
@@ -22,13 +28,18 @@ pub fn title(advice: &Advice) -> String {
 
 pub fn summary(advice: &Advice) -> String {
     let (before, after) = (cost(advice.cost_before), cost(advice.cost_after));
+    let changes = match advice.cost_after.total_cmp(&advice.cost_before) {
+        Ordering::Less => "falls from",
+        Ordering::Equal => "stays as it is, from",
+        Ordering::Greater => "rises from",
+    };
     let upkeep = if advice.upkeep > 0.0 {
         format!(", of which {} is the upkeep of new indexes", cost(advice.upkeep))
     } else {
         String::new()
     };
     format!(
-        "The workload's planner cost falls from {before} to {after}{upkeep}; new indexes take {} (estimated). Costs are what-if, planned and \
+        "The workload's planner cost {changes} {before} to {after}{upkeep}; new indexes take {} (estimated). Costs are what-if, planned and \
          not measured, and no times.",
         advice.size
     )
@@ -146,7 +157,9 @@ pub fn loss(advice: &Advice, loss: &Loss) -> String {
         }
         Loss::Limit { gain, limit } => format!("gains {}, but {limit}", share(advice, *gain)),
         Loss::Regression { statement, factor } => {
-            format!("statement {statement} would cost {} times as much", three_digits(*factor))
+            let known = advice.statements.iter().find(|one| one.fingerprint == *statement);
+            let text = known.map_or_else(String::new, |one| format!(" ({})", cut(&one.text, EXCERPT)));
+            format!("statement {statement}{text} would cost {} times as much", three_digits(*factor))
         }
     }
 }
