@@ -6,13 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join_all;
 use pgtailor_model::name::Oid;
 use pgtailor_model::what_if::{CandidateIndex, CandidateSize, CandidateStatistics, Configuration, Planned, Question, WhatIf};
 use pgtailor_postgres::lab_session::LabSession;
-use pgtailor_postgres::planning::{self, Prepared, nodes, plans_under};
-use pgtailor_postgres::session::ReadOnlySession;
-use serde_json::Value;
+use pgtailor_postgres::planning::{Outline, Pool};
 
 use crate::candidate::{Made, Maker};
 use crate::error::TwinError;
@@ -24,7 +21,7 @@ pub struct TwinWhatIf {
     twin: Twin,
     superuser: LabSession,
     maker: Maker,
-    sessions: Vec<ReadOnlySession>,
+    sessions: Pool,
     /// Candidates that were made, or why they cannot be.
     candidates: BTreeMap<CandidateIndex, Result<Made, String>>,
     /// Those that were made, by the names that they have in the twin.
@@ -62,7 +59,7 @@ impl TwinWhatIf {
             twin,
             superuser,
             maker,
-            sessions: pool,
+            sessions: Pool::of(pool, own_server()),
             candidates: BTreeMap::new(),
             by_name: BTreeMap::new(),
             statistics: BTreeMap::new(),
@@ -103,22 +100,9 @@ impl TwinWhatIf {
         if let Err(reason) = self.switch(configuration).await? {
             return Ok(vec![Err(reason); questions.len()]);
         }
-        let prepared: Vec<Prepared> = questions.iter().map(Prepared::of).collect();
-        let asked: Vec<planning::Question<'_>> = questions
-            .iter()
-            .zip(&prepared)
-            .map(|(question, statement)| planning::Question { statement, binding: question.binding })
-            .collect();
-        let share = asked.len().div_ceil(self.sessions.len()).max(1);
-        let path = &self.twin.inputs.search_path;
-        let settings = &configuration.settings;
-        let parts = self.sessions.iter_mut().zip(asked.chunks(share));
-        let answers =
-            try_join_all(parts.map(async |(session, part)| plans_under(session, part, path, settings, own_server()).await))
-                .await?;
+        let answers = self.sessions.plan(questions, &self.twin.inputs.search_path, &configuration.settings).await?;
         self.asked += u64::try_from(questions.len()).unwrap_or_default();
-        let answers = answers.into_iter().flatten();
-        Ok(answers.map(|answer| answer.map(|plan| self.planned(&plan)).map_err(|refusal| refusal.reason)).collect())
+        Ok(answers.into_iter().map(|answer| answer.map(|plan| self.planned(plan)).map_err(|refusal| refusal.reason)).collect())
     }
 
     /// The size of a candidate; see [`WhatIf::size`].
@@ -208,20 +192,11 @@ impl TwinWhatIf {
         Ok(Ok(()))
     }
 
-    fn planned(&self, plan: &Value) -> Planned {
-        let nodes = nodes(plan);
-        let mut names = BTreeSet::new();
-        index_names(&plan[0]["Plan"], &mut names);
-        let candidates = names.iter().filter_map(|name| self.by_name.get(*name)).cloned().collect();
-        let existing = names.iter().filter_map(|name| self.existing.get(*name)).flatten().copied().collect();
+    fn planned(&self, plan: Outline) -> Planned {
+        let Outline { nodes, indexes } = plan;
+        let candidates = indexes.iter().filter_map(|name| self.by_name.get(name)).cloned().collect();
+        let existing = indexes.iter().filter_map(|name| self.existing.get(name)).flatten().copied().collect();
         Planned { cost: nodes.first().map_or(0.0, |top| top.total_cost), nodes, candidates, existing }
-    }
-}
-
-fn index_names<'a>(node: &'a Value, names: &mut BTreeSet<&'a str>) {
-    names.extend(node["Index Name"].as_str());
-    for below in node["Plans"].as_array().into_iter().flatten() {
-        index_names(below, names);
     }
 }
 

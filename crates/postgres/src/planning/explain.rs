@@ -35,6 +35,9 @@ use crate::text_value::TextValue;
 /// Statements that are on their way at a time.
 const AT_A_TIME: usize = 40;
 
+/// More than some sixty levels of nodes are refused by the JSON parser, which says so by failing.
+pub(super) const TOO_DEEP: &str = "its plan is nested too deeply to be read";
+
 /// How to plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanOptions {
@@ -212,8 +215,7 @@ async fn ask_all(
         }
         for (place, outcome) in replies.into_iter().flatten() {
             answers[place] = match outcome {
-                // More than some sixty levels of nodes are refused by the JSON parser, which says so by failing.
-                Ok(plan) => serde_json::from_str(&plan).map_err(|_| Refusal::ours("its plan is nested too deeply to be read")),
+                Ok(plan) => serde_json::from_str(&plan).map_err(|_| Refusal::ours(TOO_DEEP)),
                 Err(error) => Err(Refusal::from_server("plan a statement", error)?),
             };
         }
@@ -247,7 +249,7 @@ async fn ask(client: &Client, server: Server, begin: &str, page: &[Asked<'_>]) -
 type Reply = Option<(usize, Result<String, tokio_postgres::Error>)>;
 
 /// Sent when it is polled first, done when it is answered.
-type Message<'a> = Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
+pub(super) type Message<'a, T = Reply> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 const SAVEPOINT: &str = "SAVEPOINT /* pgtailor */ pgtailor_plan";
 const BACK: &str = "ROLLBACK /* pgtailor */ TO SAVEPOINT pgtailor_plan";
@@ -320,8 +322,8 @@ fn command<'a>(client: &'a Client, sql: &'a str) -> Message<'a> {
 
 /// Answers of all messages. Each is polled once in their order, so that they are *sent* in their order; a general join makes no promise about
 /// that. The server answers in the same order, so then one after the other is waited for.
-async fn in_order(mut messages: Vec<Message<'_>>) -> Vec<Reply> {
-    let mut first: Vec<Poll<Reply>> = Vec::with_capacity(messages.len());
+pub(super) async fn in_order<T>(mut messages: Vec<Message<'_, T>>) -> Vec<T> {
+    let mut first: Vec<Poll<T>> = Vec::with_capacity(messages.len());
     std::future::poll_fn(|context| {
         first.extend(messages.iter_mut().map(|message| message.as_mut().poll(context)));
         Poll::Ready(())

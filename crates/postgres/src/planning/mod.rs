@@ -5,7 +5,7 @@
 //!
 //! - A text reaches the server in two places only: `types` lets the server *read* it (Parse and Describe; only string constants are
 //!   computed), and `explain` lets it *plan* it, never more. Both send exactly one statement, which was parsed here before, by the
-//!   extended protocol.
+//!   extended protocol. `pool` does both, on servers of ours, for statements that are planned often.
 //! - Planning happens in a read-only transaction with limits of time and lock, which is rolled back. That is the second belt. The first is
 //!   `trust`: a session that has power over others plans nothing that could call what others wrote. Giving up the power with
 //!   `SET ROLE` would be none: the code that is called could say `RESET ROLE`.
@@ -18,6 +18,7 @@ mod examples;
 mod explain;
 mod nodes;
 mod path;
+mod pool;
 mod refusal;
 mod trust;
 mod types;
@@ -26,7 +27,8 @@ mod values;
 pub use bind::{BindOptions, BindReport, bind};
 pub use examples::{Examples, add_examples};
 pub use explain::{PlanOptions, Question, Server, plan_costs, plans, plans_under};
-pub use nodes::nodes;
+pub use nodes::{Outline, nodes};
+pub use pool::Pool;
 pub use refusal::Refusal;
 pub use trust::ForeignCode;
 pub(crate) use trust::Trust;

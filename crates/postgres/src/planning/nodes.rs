@@ -1,49 +1,166 @@
 //! A plan without the values in it: what each node is, and what the planner expects of it.
 //!
-//! Conditions are left out, because they quote values; what is left can be stored and compared. Knows the server's JSON only.
+//! Conditions are left out, because they quote values; what is left can be stored and compared. Knows the server's JSON only, and reads it
+//! without making a tree of it first: of a plan's text nine tenths are not looked at.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use pgtailor_model::planner::PlanNode;
+use serde::Deserialize;
 use serde_json::Value;
+
+/// A plan as far as decisions need it. It holds no value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outline {
+    /// Its nodes from the top, each before those below it.
+    pub nodes: Vec<PlanNode>,
+    /// Names of the indexes that it uses.
+    pub indexes: BTreeSet<String>,
+}
 
 /// The nodes of a plan in JSON, from the top, each before those below it. They hold no value.
 pub fn nodes(plan: &Value) -> Vec<PlanNode> {
-    let mut found = Vec::new();
-    add(&plan[0]["Plan"], 0, &mut found);
+    outline_of(plan).nodes
+}
+
+/// The outline of a plan in JSON; an empty one of what is no plan.
+pub(super) fn outline_of(plan: &Value) -> Outline {
+    Vec::<Statement<'_>>::deserialize(plan).map(|plans| outline(&plans)).unwrap_or_default()
+}
+
+/// The outline of a plan in the text of its JSON; `None` when that cannot be read.
+pub(super) fn outline_in(plan: &str) -> Option<Outline> {
+    serde_json::from_str(plan).ok().map(|plans: Vec<Statement<'_>>| outline(&plans))
+}
+
+#[derive(Deserialize)]
+struct Statement<'a> {
+    /// Utility statements have none.
+    #[serde(borrow, rename = "Plan")]
+    plan: Option<Node<'a>>,
+}
+
+/// Borrowed from the plan's text, unless something in it is escaped.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Node<'a> {
+    #[serde(borrow, rename = "Node Type")]
+    node_type: Option<Text<'a>>,
+    #[serde(borrow, rename = "Join Type")]
+    join_type: Option<Text<'a>>,
+    #[serde(borrow, rename = "Strategy")]
+    strategy: Option<Text<'a>>,
+    #[serde(borrow, rename = "Partial Mode")]
+    partial_mode: Option<Text<'a>>,
+    #[serde(borrow, rename = "Operation")]
+    operation: Option<Text<'a>>,
+    #[serde(borrow, rename = "Scan Direction")]
+    scan_direction: Option<Text<'a>>,
+    #[serde(borrow, rename = "Parent Relationship")]
+    parent_relationship: Option<Text<'a>>,
+    #[serde(borrow, rename = "Index Name")]
+    index_name: Option<Text<'a>>,
+    #[serde(borrow, rename = "Relation Name")]
+    relation_name: Option<Text<'a>>,
+    #[serde(rename = "Workers Planned")]
+    workers_planned: Option<u64>,
+    #[serde(rename = "Startup Cost")]
+    startup_cost: f64,
+    #[serde(rename = "Total Cost")]
+    total_cost: f64,
+    #[serde(rename = "Plan Rows")]
+    plan_rows: f64,
+    #[serde(rename = "Plan Width")]
+    plan_width: i64,
+    #[serde(borrow, rename = "Plans")]
+    plans: Vec<Node<'a>>,
+}
+
+/// Of a text that rules make several statements of the first counts.
+fn outline(plans: &[Statement<'_>]) -> Outline {
+    let mut found = Outline::default();
+    if let Some(top) = plans.first().and_then(|statement| statement.plan.as_ref()) {
+        add(top, 0, &mut found);
+    }
     found
 }
 
-fn add(node: &Value, depth: u16, found: &mut Vec<PlanNode>) {
-    if node.is_null() {
-        return;
-    }
-    let text = |name: &str| node[name].as_str();
-    let mut what = text("Node Type").unwrap_or_default().to_owned();
-    for name in ["Join Type", "Strategy", "Partial Mode", "Operation", "Scan Direction", "Parent Relationship"] {
-        if let Some(value) = text(name).filter(|value| *value != "Forward" && *value != "Plain" && *value != "Simple") {
-            let _ = write!(what, " {}", value.to_lowercase());
+fn add(node: &Node<'_>, depth: u16, found: &mut Outline) {
+    let mut what = node.node_type.as_ref().map(|text| text.0.as_ref()).unwrap_or_default().to_owned();
+    let details =
+        [&node.join_type, &node.strategy, &node.partial_mode, &node.operation, &node.scan_direction, &node.parent_relationship];
+    for Text(value) in details.into_iter().flatten() {
+        if !matches!(value.as_ref(), "Forward" | "Plain" | "Simple") {
+            what.push(' ');
+            what.extend(value.chars().flat_map(char::to_lowercase));
         }
     }
-    if let Some(index) = text("Index Name") {
+    if let Some(Text(index)) = &node.index_name {
         let _ = write!(what, " using {index}");
+        if !found.indexes.contains(index.as_ref()) {
+            found.indexes.insert(index.clone().into_owned());
+        }
     }
-    if let Some(relation) = text("Relation Name") {
+    if let Some(Text(relation)) = &node.relation_name {
         let _ = write!(what, " on {relation}");
     }
-    if let Some(workers) = node["Workers Planned"].as_u64() {
+    if let Some(workers) = node.workers_planned {
         let _ = write!(what, " with {workers} workers");
     }
-    let number = |name: &str| node[name].as_f64().unwrap_or_default();
-    found.push(PlanNode {
+    found.nodes.push(PlanNode {
         depth,
         what,
-        startup_cost: number("Startup Cost"),
-        total_cost: number("Total Cost"),
-        rows: number("Plan Rows"),
-        width: node["Plan Width"].as_i64().unwrap_or_default(),
+        startup_cost: node.startup_cost,
+        total_cost: node.total_cost,
+        rows: node.plan_rows,
+        width: node.plan_width,
     });
-    for below in node["Plans"].as_array().into_iter().flatten() {
+    for below in &node.plans {
         add(below, depth.saturating_add(1), found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = r#"[{"Plan": {"Node Type": "Nested Loop", "Parallel Aware": false, "Join Type": "Inner", "Startup Cost": 0.15,
+        "Total Cost": 24.5, "Plan Rows": 3, "Plan Width": 8, "Inner Unique": true, "Plans": [
+          {"Node Type": "Index Scan", "Parent Relationship": "Outer", "Scan Direction": "Backward", "Index Name": "an \"odd\" name",
+           "Relation Name": "t", "Startup Cost": 0.1, "Total Cost": 8.25, "Plan Rows": 1, "Plan Width": 4, "Index Cond": "(a = 'x'::text)"},
+          {"Node Type": "Index Only Scan", "Parent Relationship": "Inner", "Scan Direction": "Forward", "Index Name": "u_pkey",
+           "Relation Name": "u", "Startup Cost": 0.1, "Total Cost": 8.0, "Plan Rows": 1, "Plan Width": 4, "Workers Planned": 2}]}}]"#;
+
+    #[test]
+    fn a_plan_is_read_alike_from_its_text_and_from_its_tree() {
+        let outline = outline_in(PLAN).expect("a plan");
+        let what: Vec<(u16, &str)> = outline.nodes.iter().map(|node| (node.depth, node.what.as_str())).collect();
+        assert_eq!(
+            what,
+            [
+                (0, "Nested Loop inner"),
+                (1, "Index Scan backward outer using an \"odd\" name on t"),
+                (1, "Index Only Scan inner using u_pkey on u with 2 workers"),
+            ]
+        );
+        assert_eq!(outline.indexes.iter().map(String::as_str).collect::<Vec<_>>(), ["an \"odd\" name", "u_pkey"]);
+        let tree: Value = serde_json::from_str(PLAN).expect("it is JSON");
+        assert_eq!(nodes(&tree), outline.nodes);
+    }
+
+    #[test]
+    fn what_holds_no_plan_has_no_nodes() {
+        assert_eq!(outline_in("[]"), Some(Outline::default()));
+        assert_eq!(outline_in(r#"["Utility Statement"]"#), None);
+        assert_eq!(nodes(&Value::Null), Vec::new());
+        // As deep as the JSON parser goes, and no deeper.
+        let deep = format!("[{}{}]", r#"{"Plan":{"Plans":["#.repeat(80), "]}}".repeat(80));
+        assert_eq!(outline_in(&deep), None);
     }
 }

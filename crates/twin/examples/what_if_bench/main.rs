@@ -1,5 +1,5 @@
-//! How good and how fast what-if answers are: `cargo run --release -p pgtailor-twin --example what_if_bench [worst]`; with `worst` it also
-//! prints each answer of the twin, and of HypoPG as corrected, that is more than a hundredth off.
+//! How good and how fast what-if answers are: `cargo run --release -p pgtailor-twin --example what_if_bench [worst|speed]`; with `worst` it also
+//! prints each answer of the twin, and of HypoPG as corrected, that is more than a hundredth off; with `speed` it measures times only.
 //!
 //! Over the made-up service of the tests. First costs, choices and sizes of a twin, of HypoPG as it is and of HypoPG as this project corrects
 //! it, against indexes that are really built; then the time that a candidate takes, that switching takes, and plannings a second. Other work
@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "printing is what this program is for")]
 
+mod plannings;
 mod source;
 mod speed;
 #[path = "../../tests/support/mod.rs"]
@@ -15,6 +16,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use pgtailor_model::planner::StatisticsLevel;
+use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::{count_as_f64, f64_as_count};
 use pgtailor_model::what_if::{Configuration, Planned, Question};
 use pgtailor_postgres::hypopg::HypoPg;
@@ -22,6 +24,7 @@ use pgtailor_postgres::session::ReadOnlySession;
 use pgtailor_twin::{RaiseOptions, Twin, TwinWhatIf};
 use source::{Answer, Bench};
 use support::candidates::{STATEMENTS, candidates, table_of};
+use support::tpch::{queries, tpch};
 use support::{SAAS, Source, inputs, public};
 
 /// What one way to answer brought.
@@ -99,18 +102,41 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let is_worst_wanted = std::env::args().nth(1).is_some_and(|argument| argument == "worst");
+    let argument = std::env::args().nth(1).unwrap_or_default();
     let source = Source::with(SAAS).await;
     let snapshot = source.captured(StatisticsLevel::Exact).await;
+    if argument != "speed" {
+        compare(&source, &snapshot, argument == "worst").await?;
+    }
+    drop(source);
     let candidates = candidates(inputs(&snapshot));
+    let questions: Vec<Question<'_>> = STATEMENTS.iter().map(|text| Question { text, types: &[], binding: None }).collect();
     let twin = Twin::raise(&snapshot, &RaiseOptions::default()).await?.twin;
+    let tables: Vec<&str> = (0..candidates.len()).map(table_of).collect();
+    speed::print(twin, &candidates, &tables, &questions).await?;
+
+    let source = tpch().await;
+    let snapshot = source.captured(StatisticsLevel::Exact).await;
+    drop(source);
+    let texts = queries();
+    let questions: Vec<Question<'_>> = texts.iter().map(|text| Question { text, types: &[], binding: None }).collect();
+    let twin = Twin::raise(&snapshot, &RaiseOptions::default()).await?.twin;
+    let twin = plannings::print(twin, "TPC-H", &questions, speed::PLANNINGS_OF_TPCH).await?;
+    twin.stop()?;
+    Ok(())
+}
+
+/// Compares with indexes that are really built.
+async fn compare(source: &Source, snapshot: &Snapshot, is_worst_wanted: bool) -> speed::Outcome<()> {
+    let candidates = candidates(inputs(snapshot));
+    let twin = Twin::raise(snapshot, &RaiseOptions::default()).await?.twin;
     let mut what_if = TwinWhatIf::open(twin, 2).await?;
 
     source.run("CREATE EXTENSION hypopg; CREATE ROLE reader LOGIN PASSWORD 'reads'; GRANT pg_read_all_data TO reader").await;
     let reader = ReadOnlySession::connect(&source.as_role("reader", "reads")).await?;
     let mut hypopg = HypoPg::open(reader, &snapshot.catalog, &public()).await??;
-    let existing: BTreeSet<String> = inputs(&snapshot).relations.iter().map(|relation| relation.name.name.clone()).collect();
-    let bench = Bench::open(&source, existing).await?;
+    let existing: BTreeSet<String> = inputs(snapshot).relations.iter().map(|relation| relation.name.name.clone()).collect();
+    let bench = Bench::open(source, existing).await?;
 
     let questions: Vec<Question<'_>> = STATEMENTS.iter().map(|text| Question { text, types: &[], binding: None }).collect();
     let (mut all, mut same, mut raw, mut corrected) = (Score::default(), Score::default(), Score::default(), Score::default());
@@ -148,10 +174,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     corrected.print("HypoPG, corrected");
     println!("limits of the twin: median 0.1 %, p90 2 %, use 99 %; sizes 1.1 and 1.5");
     what_if.close().await?.stop()?;
-
-    let twin = Twin::raise(&snapshot, &RaiseOptions::default()).await?.twin;
-    let tables: Vec<&str> = (0..candidates.len()).map(table_of).collect();
-    speed::print(twin, &candidates, &tables, &questions).await
+    Ok(())
 }
 
 /// Costs and uses, when every statement is planned.

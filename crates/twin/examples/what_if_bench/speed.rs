@@ -4,25 +4,28 @@ use std::time::{Duration, Instant};
 
 use pgtailor_advisor::size::StorageParameters;
 use pgtailor_model::name::Oid;
-use pgtailor_model::unit::count_as_f64;
 use pgtailor_model::what_if::{CandidateIndex, Configuration, Question};
 use pgtailor_postgres::lab_session::LabSession;
 use pgtailor_postgres::sizing::{Expressions, index_inputs};
 use pgtailor_twin::{Twin, TwinWhatIf};
 
 use crate::percentile;
+use crate::plannings;
 use crate::support::resolve;
 
 /// Rounds of each measurement.
-const ROUNDS: usize = 5;
+pub const ROUNDS: usize = 5;
 
 /// How often a configuration is switched in a round.
 const SWITCHES: usize = 100;
 
 /// How often each statement is planned in a round.
-const PLANNINGS: usize = 15;
+const PLANNINGS: usize = 30;
+/// How often each query of TPC-H, which take ten times as long.
+pub const PLANNINGS_OF_TPCH: usize = 12;
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+/// What a measurement brings.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Prints what `twin` needs for `candidates`, whose tables have the names `tables`, and for `questions`.
 pub async fn print(twin: Twin, candidates: &[CandidateIndex], tables: &[&str], questions: &[Question<'_>]) -> Outcome<()> {
@@ -49,20 +52,7 @@ pub async fn print(twin: Twin, candidates: &[CandidateIndex], tables: &[&str], q
     }
     println!("switching one index, median: {:.2} ms, ten: {:.2} ms (limit 1 ms)", best[0], best[1]);
 
-    let mut twin = what_if.close().await?;
-    let mut rates = [0.0_f64; 3];
-    for _ in 0..ROUNDS {
-        for (at, rate) in rates.iter_mut().enumerate() {
-            let (back, found) = plannings(twin, at + 1, questions).await?;
-            twin = back;
-            *rate = rate.max(found);
-        }
-    }
-    let gain = (rates[1] / rates[0] - 1.0) * 100.0;
-    println!(
-        "plannings a second: one session {:.0}, two {:.0} ({gain:+.0} %, limit +80 %), three {:.0}",
-        rates[0], rates[1], rates[2]
-    );
+    let twin = plannings::print(what_if.close().await?, "simple statements", questions, PLANNINGS).await?;
     twin.stop()?;
     Ok(())
 }
@@ -118,17 +108,4 @@ async fn switching(what_if: &mut TwinWhatIf, candidates: &[CandidateIndex], coun
         times.push(milliseconds(began.elapsed()));
     }
     Ok(middle(&times, 0.5))
-}
-
-/// Plannings a second with so many sessions, after each has planned every statement once.
-async fn plannings(twin: Twin, sessions: usize, questions: &[Question<'_>]) -> Outcome<(Twin, f64)> {
-    let mut what_if = TwinWhatIf::open(twin, sessions).await?;
-    let warm = questions.repeat(sessions);
-    what_if.plan(&Configuration::default(), &warm).await?;
-    let asked = questions.repeat(PLANNINGS);
-    let began = Instant::now();
-    let answers = what_if.plan(&Configuration::default(), &asked).await?;
-    let seconds = began.elapsed().as_secs_f64();
-    let planned = answers.iter().filter(|answer| answer.is_ok()).count();
-    Ok((what_if.close().await?, count_as_f64(u64::try_from(planned)?) / seconds))
 }

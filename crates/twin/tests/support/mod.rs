@@ -4,6 +4,7 @@
 
 pub mod candidates;
 pub mod fuzz;
+pub mod tpch;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
