@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use pgtailor_model::name::{quote_identifier, quote_literal};
-use tokio::sync::OnceCell;
-use tokio_postgres::{Client, SimpleQueryMessage, Statement};
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::connect::{Database, announced_process, establish};
 use crate::error::{Error, OLDEST_SERVER};
+use crate::sizing::SizeQuestions;
 
 /// Name by which the server's administrators see the sessions of this program.
 pub const APPLICATION_NAME: &str = "pgtailor";
@@ -60,9 +60,8 @@ pub struct ReadOnlySession {
     pub(crate) client: Client,
     /// `server_version_num`.
     version: u32,
-    /// The question about a key of an index: it takes four times as long to plan as to answer (measured on 15: 2.3 and 0.6 ms), and is
-    /// asked for every key.
-    pub(crate) key_question: OnceCell<Statement>,
+    /// Questions about indexes that do not exist.
+    pub(crate) size_questions: SizeQuestions,
 }
 
 impl ReadOnlySession {
@@ -86,7 +85,7 @@ impl ReadOnlySession {
         let (statement, lock) = limits.settings();
         pin(&client, &[("default_transaction_read_only", "on"), ("statement_timeout", &statement), ("lock_timeout", &lock)])
             .await?;
-        Ok(Self { client, version, key_question: OnceCell::new() })
+        Ok(Self { client, version, size_questions: SizeQuestions::default() })
     }
 
     /// Whether the connection has ended.

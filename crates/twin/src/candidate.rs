@@ -4,19 +4,18 @@
 //! The owner makes it, so that code in its expressions has the owner's rights; the superuser corrects the catalog and, for access methods that
 //! build in shared memory, moves the index once between tablespaces, so that none of its pages is held there when the file is changed.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use pgtailor_advisor::size::{PredictedIndex, StorageParameters, predict};
-use pgtailor_model::index::KeyPart;
-use pgtailor_model::name::{Oid, quote_identifier};
+use pgtailor_model::index::{IndexDefinition, KeyPart};
+use pgtailor_model::name::{Oid, quote_identifier, quote_literal};
 use pgtailor_model::planner::{IndexHead, Relation, SchemaObjectKind};
 use pgtailor_model::unit::Pages;
 use pgtailor_model::what_if::{CandidateIndex, CandidateStatistics};
 use pgtailor_postgres::lab_session::{LabSession, TextRow};
 use pgtailor_postgres::session::ReadOnlySession;
-use pgtailor_postgres::sizing::{Expressions, Facts, inputs_with};
+use pgtailor_postgres::sizing::{Expressions, Facts, inputs_with, read_ahead};
 
 use crate::error::TwinError;
 use crate::expression;
@@ -66,144 +65,163 @@ impl Maker {
         Ok(Self { owner, reader: twin.session().await?, facts: Facts::default(), count: 0, has_elsewhere: false })
     }
 
-    /// Makes `candidate`, visible to the planner; or says why it cannot be.
-    pub(crate) async fn make(
+    /// Makes `candidates`, visible to the planner; or says of each why it cannot be.
+    ///
+    /// What takes time is asking, so each question is one for all of them. The building of one that the server refuses is undone alone.
+    pub(crate) async fn make_all(
         &mut self,
         twin: &Twin,
         superuser: &LabSession,
-        candidate: &CandidateIndex,
-    ) -> Result<Result<Made, String>, TwinError> {
-        let Some(table) = twin.inputs.relations.iter().find(|relation| relation.oid == candidate.table) else {
-            return Ok(Err("the table is not in the twin".to_owned()));
-        };
-        self.count += 1;
-        let name = format!("{PREFIX}{}", self.count);
-        let leaves = leaves_of(twin, table);
-        if leaves.is_empty() {
-            return Ok(Err("nothing is known of the size of the table".to_owned()));
+        candidates: &[&CandidateIndex],
+    ) -> Result<Vec<Result<Made, String>>, TwinError> {
+        let mut outcomes: Vec<Result<Made, String>> = Vec::with_capacity(candidates.len());
+        let mut planned = Vec::with_capacity(candidates.len());
+        for (place, outcome) in self.plan(twin, candidates).await?.into_iter().enumerate() {
+            // Replaced below when it can be made.
+            outcomes.push(Err(outcome.as_ref().err().cloned().unwrap_or_else(|| "the server lost it".to_owned())));
+            planned.extend(outcome.ok().map(|planned| (place, planned)));
         }
-        let mut predicted = Vec::with_capacity(leaves.len());
-        for leaf in &leaves {
-            let Some(own) = twin.relations.get(&leaf.oid) else { return Ok(Err("a partition is not in the twin".to_owned())) };
-            let storage = StorageParameters::default();
-            match inputs_with(&self.reader, &mut self.facts, own.oid, &candidate.definition, storage, Expressions::Compute)
-                .await?
-            {
-                Ok(inputs) => predicted.push((predict(&inputs), inputs.rows.0)),
+        for (place, reason) in self.build(twin, &mut planned).await? {
+            outcomes[place] = Err(reason);
+        }
+        if planned.is_empty() {
+            return Ok(outcomes);
+        }
+        let mut found = find(superuser, &planned).await?;
+        write_counters(superuser, &planned, &found).await?;
+        self.move_files(superuser, &planned, &mut found).await?;
+        let data = twin.lab.data_folder();
+        for (place, planned) in planned {
+            let family = found.remove(&planned.name).unwrap_or_default();
+            for leaf in &planned.leaves {
+                let Some(index) = family.iter().find(|index| index.table == leaf.own) else { continue };
+                if let Some(path) = &index.path {
+                    patch(&data, path, leaf.predicted, planned.method())?;
+                }
+                if planned.has_expression() {
+                    let definition = &planned.candidate.definition;
+                    expression::write(superuser, &self.owner, twin, leaf.table, index.oid, definition).await?;
+                }
+            }
+            outcomes[place] = Ok(Made {
+                indexes: family.iter().map(|index| index.oid).collect(),
+                names: family.into_iter().map(|index| index.name).collect(),
+                pages: Pages(planned.leaves.iter().map(|leaf| leaf.predicted.pages.0).sum()),
+            });
+        }
+        Ok(outcomes)
+    }
+
+    /// Names, tables and sizes of candidates.
+    async fn plan<'a>(
+        &mut self,
+        twin: &'a Twin,
+        candidates: &[&'a CandidateIndex],
+    ) -> Result<Vec<Result<Planned<'a>, String>>, TwinError> {
+        let mut places = Vec::with_capacity(candidates.len());
+        let mut by_table: BTreeMap<Oid, Vec<&IndexDefinition>> = BTreeMap::new();
+        for candidate in candidates {
+            let place = place_of(twin, candidate);
+            for leaf in place.iter().flat_map(|(_, leaves)| leaves) {
+                by_table.entry(leaf.1).or_default().push(&candidate.definition);
+            }
+            places.push(place);
+        }
+        for (table, definitions) in by_table {
+            read_ahead(&self.reader, &mut self.facts, table, &definitions).await?;
+        }
+        let mut outcomes = Vec::with_capacity(candidates.len());
+        for (candidate, place) in candidates.iter().zip(places) {
+            outcomes.push(match place {
+                Ok((table, leaves)) => self.sized(candidate, table, leaves).await?,
+                Err(reason) => Err(reason),
+            });
+        }
+        Ok(outcomes)
+    }
+
+    async fn sized<'a>(
+        &mut self,
+        candidate: &'a CandidateIndex,
+        table: &'a Relation,
+        tables: Vec<(&'a Relation, Oid)>,
+    ) -> Result<Result<Planned<'a>, String>, TwinError> {
+        let mut leaves = Vec::with_capacity(tables.len());
+        for (table, own) in tables {
+            let (definition, storage) = (&candidate.definition, StorageParameters::default());
+            match inputs_with(&self.reader, &mut self.facts, own, definition, storage, Expressions::Compute).await? {
+                Ok(inputs) => leaves.push(Leaf { table, own, predicted: predict(&inputs), rows: inputs.rows.0 }),
                 Err(reason) => return Ok(Err(reason.to_string())),
             }
         }
+        self.count += 1;
+        Ok(Ok(Planned { candidate, table, name: format!("{PREFIX}{}", self.count), leaves }))
+    }
+
+    /// Builds them over tables of one page: a build reads every page. Takes those out that the server refuses, with their reasons.
+    async fn build(&self, twin: &Twin, planned: &mut Vec<(usize, Planned<'_>)>) -> Result<Vec<(usize, String)>, TwinError> {
         let data = twin.lab.data_folder();
-        let heaps: Vec<(PathBuf, u64)> =
-            leaves.iter().filter_map(|leaf| Some((twin.relations.get(&leaf.oid)?.path.clone()?, leaf.blocks?))).collect();
-        // A build reads every page of the table.
-        heaps.iter().try_for_each(|(path, _)| files::shorten(&data, path))?;
-        let sql = candidate.definition.create_sql(&name, &table.name, pgtailor_model::index::Build::Blocking);
-        let outcome = self.owner.run("make a candidate", &sql).await;
+        let leaves = planned.iter().flat_map(|(_, planned)| &planned.leaves);
+        let heaps: BTreeMap<&PathBuf, u64> =
+            leaves.filter_map(|leaf| Some((twin.relations.get(&leaf.table.oid)?.path.as_ref()?, leaf.table.blocks?))).collect();
+        let statements: Vec<String> = planned
+            .iter()
+            .map(|(_, Planned { candidate, table, name, .. })| {
+                candidate.definition.create_sql(name, &table.name, pgtailor_model::index::Build::Blocking)
+            })
+            .collect();
+        let texts: Vec<&str> = statements.iter().map(String::as_str).collect();
+        heaps.keys().try_for_each(|path| files::shorten(&data, path))?;
+        let built = self.owner.run_each("make a candidate", &texts).await;
         heaps.iter().try_for_each(|(path, blocks)| files::restore(&data, path, *blocks))?;
-        if let Err(error) = outcome {
-            if error.is_connection_lost() {
-                return Err(error.into());
+        let mut refused = Vec::new();
+        let mut outcomes = built?.into_iter();
+        planned.retain(|(place, _)| match outcomes.next() {
+            Some(Ok(())) => true,
+            outcome => {
+                let sqlstate = outcome.and_then(|outcome| outcome.err()?.sqlstate().map(str::to_owned)).unwrap_or_default();
+                refused.push((*place, format!("the server does not make such an index (SQLSTATE {sqlstate})")));
+                false
             }
-            return Ok(Err(format!(
-                "the server does not make such an index (SQLSTATE {})",
-                error.sqlstate().unwrap_or_default()
-            )));
-        }
-        let made = self.finish(twin, superuser, &name, &leaves, &predicted, &candidate.definition.method).await?;
-        if candidate.definition.keys.iter().any(|key| matches!(key.part, KeyPart::Expression(_))) {
-            for (leaf, index) in leaves.iter().zip(&made.leaves) {
-                expression::write(superuser, &self.owner, twin, leaf, *index, &candidate.definition).await?;
-            }
-        }
-        let pages = Pages(predicted.iter().map(|(predicted, _)| predicted.pages.0).sum());
-        Ok(Ok(Made {
-            indexes: made.all.iter().map(|(oid, _)| *oid).collect(),
-            names: made.all.into_iter().map(|(_, name)| name).collect(),
-            pages,
-        }))
+        });
+        Ok(refused)
     }
 
-    /// Puts the catalog and the files right.
-    async fn finish(
-        &mut self,
-        twin: &Twin,
-        superuser: &LabSession,
-        name: &str,
-        leaves: &[&Relation],
-        predicted: &[(PredictedIndex, u64)],
-        method: &str,
-    ) -> Result<Finished, TwinError> {
-        // Indexes of partitions have names of the server's choice: found by their parent.
-        let found = superuser
-            .rows(
-                "find a candidate",
-                &format!(
-                    "WITH RECURSIVE family (oid) AS (
-                       SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relname = '{name}' AND c.relkind IN ('i', 'I')
-                       UNION ALL SELECT h.inhrelid FROM pg_catalog.pg_inherits h JOIN family f ON h.inhparent = f.oid)
-                     SELECT c.oid::text, c.relname, i.indrelid::text, pg_relation_filepath(c.oid)
-                       FROM family f JOIN pg_catalog.pg_class c ON c.oid = f.oid JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid"
-                ),
-            )
-            .await?;
-        let all: Vec<(Oid, String)> = found.iter().filter_map(|row| Some((oid_in(row, 0)?, row.get(1)?.clone()?))).collect();
-        let by_table: BTreeMap<Oid, Oid> = found.iter().filter_map(|row| Some((oid_in(row, 2)?, oid_in(row, 0)?))).collect();
-        let mut updates = String::new();
-        let mut indexes = Vec::with_capacity(leaves.len());
-        for (leaf, (predicted, rows)) in leaves.iter().zip(predicted) {
-            let own = twin.relations.get(&leaf.oid).map(|own| own.oid).unwrap_or_default();
-            let index = by_table.get(&own).copied().unwrap_or_default();
-            let _ = write!(
-                updates,
-                "UPDATE pg_catalog.pg_class SET relpages = {}, reltuples = {}, relallvisible = {} WHERE oid = {own};
-                 UPDATE pg_catalog.pg_class SET relpages = {}, reltuples = {rows} WHERE oid = {index};",
-                leaf.pages, leaf.tuples, leaf.all_visible, predicted.pages.0
-            );
-            indexes.push(index);
-        }
-        superuser.run("write a candidate's counters", &updates).await?;
-        let mut paths: BTreeMap<Oid, PathBuf> =
-            found.iter().filter_map(|row| Some((oid_in(row, 0)?, PathBuf::from(row.get(3)?.as_deref()?)))).collect();
-        // A range map of one page is what the build makes over a short table.
-        let has_longer_map = predicted.iter().any(|(predicted, _)| predicted.range_map.is_some_and(|pages| pages.0 > 1));
-        if method == "gin" || has_longer_map {
-            paths = self.moved(superuser, &all, paths).await?;
-        }
-        let data = twin.lab.data_folder();
-        for (index, (predicted, _)) in indexes.iter().zip(predicted) {
-            if let Some(path) = paths.get(index) {
-                patch(&data, path, *predicted, method)?;
-            }
-        }
-        Ok(Finished { all, leaves: indexes })
-    }
-
-    /// New files of which no page is in shared memory.
-    async fn moved(
+    /// Gives those that are built in shared memory new files, of which no page is held there.
+    async fn move_files(
         &mut self,
         superuser: &LabSession,
-        all: &[(Oid, String)],
-        before: BTreeMap<Oid, PathBuf>,
-    ) -> Result<BTreeMap<Oid, PathBuf>, TwinError> {
+        planned: &[(usize, Planned<'_>)],
+        found: &mut BTreeMap<String, Vec<Found>>,
+    ) -> Result<(), TwinError> {
+        let moved = planned.iter().filter(|(_, planned)| planned.is_held_in_memory());
+        let names: BTreeSet<&str> = moved.map(|(_, planned)| planned.name.as_str()).collect();
+        let families = || found.iter().filter(|(name, _)| names.contains(name.as_str())).flat_map(|(_, family)| family);
+        let with_files: Vec<String> =
+            families().filter(|index| index.path.is_some()).map(|index| index.oid.0.to_string()).collect();
+        if with_files.is_empty() {
+            return Ok(());
+        }
         if !self.has_elsewhere {
             superuser.run("allow a tablespace inside the data folder", "SET allow_in_place_tablespaces = on").await?;
             superuser.run("make a tablespace", &format!("CREATE TABLESPACE {ELSEWHERE} LOCATION ''")).await?;
             self.has_elsewhere = true;
         }
-        let mut after = BTreeMap::new();
-        for (oid, _) in all.iter().filter(|(oid, _)| before.contains_key(oid)) {
-            let sql = format!(
-                "DO $$BEGIN EXECUTE 'ALTER INDEX ' || {}::pg_catalog.regclass || ' SET TABLESPACE {ELSEWHERE}'; END$$",
-                oid.0
-            );
-            superuser.run("move a candidate", &sql).await?;
-            let rows = superuser.rows("find a candidate", &format!("SELECT pg_relation_filepath({}::oid)", oid.0)).await?;
-            if let Some(path) = rows.first().and_then(|row| row.first()?.clone()) {
-                after.insert(*oid, PathBuf::from(path));
+        let list = with_files.join(", ");
+        let sql = format!(
+            "DO $$DECLARE i pg_catalog.oid; BEGIN FOREACH i IN ARRAY '{{{list}}}'::pg_catalog.oid[] LOOP
+               EXECUTE 'ALTER INDEX ' || i::pg_catalog.regclass || ' SET TABLESPACE {ELSEWHERE}'; END LOOP; END$$;
+             SELECT c.oid::text, pg_relation_filepath(c.oid) FROM pg_catalog.pg_class c WHERE c.oid IN ({list})"
+        );
+        let rows = superuser.rows("move candidates", &sql).await?;
+        let after: BTreeMap<Oid, PathBuf> =
+            rows.iter().filter_map(|row| Some((oid_in(row, 0)?, PathBuf::from(row.get(1)?.as_deref()?)))).collect();
+        for index in found.values_mut().flatten() {
+            if let Some(path) = after.get(&index.oid) {
+                index.path = Some(path.clone());
             }
         }
-        Ok(after)
+        Ok(())
     }
 
     /// Makes the object of extended statistics, without data.
@@ -257,12 +275,113 @@ impl Maker {
     }
 }
 
-/// Identifiers in the twin.
-struct Finished {
-    /// Every index with its name.
-    all: Vec<(Oid, String)>,
-    /// Those with files, in the order of the leaves.
-    leaves: Vec<Oid>,
+/// A candidate on its way.
+struct Planned<'a> {
+    candidate: &'a CandidateIndex,
+    /// That of the candidate.
+    table: &'a Relation,
+    name: String,
+    leaves: Vec<Leaf<'a>>,
+}
+
+/// A table with rows under it.
+struct Leaf<'a> {
+    table: &'a Relation,
+    /// Its identifier in the twin.
+    own: Oid,
+    predicted: PredictedIndex,
+    rows: u64,
+}
+
+impl Planned<'_> {
+    fn method(&self) -> &str {
+        &self.candidate.definition.method
+    }
+
+    fn has_expression(&self) -> bool {
+        self.candidate.definition.keys.iter().any(|key| matches!(key.part, KeyPart::Expression(_)))
+    }
+
+    /// A range map of one page is what the build makes over a short table.
+    fn is_held_in_memory(&self) -> bool {
+        self.method() == "gin" || self.leaves.iter().any(|leaf| leaf.predicted.range_map.is_some_and(|pages| pages.0 > 1))
+    }
+}
+
+/// An index in the twin.
+struct Found {
+    oid: Oid,
+    name: String,
+    table: Oid,
+    /// `None` for the one of a partitioned table.
+    path: Option<PathBuf>,
+}
+
+/// The indexes that were made, by the names of candidates. Those of partitions have names of the server's choice: found by their parent.
+async fn find(superuser: &LabSession, planned: &[(usize, Planned<'_>)]) -> Result<BTreeMap<String, Vec<Found>>, TwinError> {
+    let names: Vec<String> = planned.iter().map(|(_, planned)| quote_literal(&planned.name)).collect();
+    let made = format!(
+        "SELECT c.oid, c.relname FROM pg_catalog.pg_class c WHERE c.relname IN ({}) AND c.relkind IN ('i', 'I')",
+        names.join(", ")
+    );
+    let is_partitioned = planned.iter().any(|(_, planned)| planned.table.blocks.is_none());
+    let family = if is_partitioned {
+        format!("{made} UNION ALL SELECT h.inhrelid, f.root FROM pg_catalog.pg_inherits h JOIN family f ON h.inhparent = f.oid")
+    } else {
+        made
+    };
+    let sql = format!(
+        "WITH RECURSIVE family (oid, root) AS ({family})
+         SELECT f.root, c.oid::text, c.relname, i.indrelid::text, pg_relation_filepath(c.oid)
+           FROM family f JOIN pg_catalog.pg_class c ON c.oid = f.oid JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid"
+    );
+    let mut found: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+    for row in superuser.rows("find candidates", &sql).await? {
+        let text = |at: usize| row.get(at).cloned().flatten();
+        let (Some(root), Some(oid), Some(name), Some(table)) = (text(0), oid_in(&row, 1), text(2), oid_in(&row, 3)) else {
+            continue;
+        };
+        found.entry(root).or_default().push(Found { oid, name, table, path: text(4).map(PathBuf::from) });
+    }
+    Ok(found)
+}
+
+/// Building wrote what there is in the twin.
+async fn write_counters(
+    superuser: &LabSession,
+    planned: &[(usize, Planned<'_>)],
+    found: &BTreeMap<String, Vec<Found>>,
+) -> Result<(), TwinError> {
+    let mut counters = BTreeMap::new();
+    for (_, planned) in planned {
+        for leaf in &planned.leaves {
+            let table = leaf.table;
+            counters.insert(leaf.own, format!("{}, {}::float4, {}", table.pages, table.tuples, table.all_visible));
+            let family = found.get(&planned.name).into_iter().flatten();
+            for index in family.filter(|index| index.table == leaf.own) {
+                counters.insert(index.oid, format!("{}, {}::float4, 0", leaf.predicted.pages.0, leaf.rows));
+            }
+        }
+    }
+    let values: Vec<String> = counters.iter().map(|(oid, numbers)| format!("({}::oid, {numbers})", oid.0)).collect();
+    let sql = format!(
+        "UPDATE pg_catalog.pg_class c SET relpages = v.pages, reltuples = v.tuples, relallvisible = v.visible
+           FROM (VALUES {}) AS v (oid, pages, tuples, visible) WHERE c.oid = v.oid",
+        values.join(", ")
+    );
+    Ok(superuser.run("write the counters of candidates", &sql).await?)
+}
+
+/// The table of `candidate`, and the tables with rows under it with their identifiers in the twin; or why there can be no index.
+fn place_of<'a>(twin: &'a Twin, candidate: &CandidateIndex) -> Result<(&'a Relation, Vec<(&'a Relation, Oid)>), String> {
+    let table = twin.inputs.relations.iter().find(|relation| relation.oid == candidate.table);
+    let table = table.ok_or("the table is not in the twin")?;
+    let leaves = leaves_of(twin, table).into_iter().map(|leaf| Some((leaf, twin.relations.get(&leaf.oid)?.oid)));
+    let leaves = leaves.collect::<Option<Vec<_>>>().ok_or("a partition is not in the twin")?;
+    if leaves.is_empty() {
+        return Err("nothing is known of the size of the table".to_owned());
+    }
+    Ok((table, leaves))
 }
 
 fn oid_in(row: &TextRow, at: usize) -> Option<Oid> {

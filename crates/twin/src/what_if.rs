@@ -110,16 +110,33 @@ impl TwinWhatIf {
     /// # Errors
     /// When the twin's server is gone.
     pub async fn size(&mut self, candidate: &CandidateIndex) -> Result<Result<CandidateSize, String>, TwinError> {
-        self.make(candidate).await?;
+        self.make([candidate]).await?;
         Ok(match &self.candidates[candidate] {
             Ok(made) => Ok(CandidateSize { pages: made.pages }),
             Err(reason) => Err(reason.clone()),
         })
     }
 
-    async fn make(&mut self, candidate: &CandidateIndex) -> Result<(), TwinError> {
-        if !self.candidates.contains_key(candidate) {
-            let made = self.maker.make(&self.twin, &self.superuser, candidate).await?;
+    /// Makes candidates before a configuration has them, and tells their sizes in the same order. As [`Self::plan`] makes those that it does not
+    /// know, all of a configuration are made at once: a configuration with every candidate is the cheapest first one.
+    ///
+    /// # Errors
+    /// When the twin's server is gone.
+    pub async fn make_all(&mut self, candidates: &[CandidateIndex]) -> Result<Vec<Result<CandidateSize, String>>, TwinError> {
+        self.make(candidates).await?;
+        let size = |candidate| self.candidates[candidate].as_ref().map(|made| CandidateSize { pages: made.pages });
+        Ok(candidates.iter().map(|candidate| size(candidate).map_err(Clone::clone)).collect())
+    }
+
+    async fn make(&mut self, wanted: impl IntoIterator<Item = &CandidateIndex>) -> Result<(), TwinError> {
+        let new: BTreeSet<&CandidateIndex> =
+            wanted.into_iter().filter(|candidate| !self.candidates.contains_key(candidate)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let new: Vec<&CandidateIndex> = new.into_iter().collect();
+        let made = self.maker.make_all(&self.twin, &self.superuser, &new).await?;
+        for (candidate, made) in new.into_iter().zip(made) {
             if let Ok(made) = &made {
                 self.visible.extend(&made.indexes);
                 self.by_name.extend(made.names.iter().map(|name| (name.clone(), candidate.clone())));
@@ -132,8 +149,8 @@ impl TwinWhatIf {
     /// Makes the planner see `configuration`; the reason why it cannot be.
     async fn switch(&mut self, configuration: &Configuration) -> Result<Result<(), String>, TwinError> {
         let mut wanted = BTreeSet::new();
+        self.make(&configuration.indexes).await?;
         for candidate in &configuration.indexes {
-            self.make(candidate).await?;
             match &self.candidates[candidate] {
                 Ok(made) => wanted.extend(made.indexes.iter().copied()),
                 Err(reason) => return Ok(Err(reason.clone())),

@@ -7,6 +7,7 @@ use pgtailor_model::unit::{Rows, count_as_f64, f64_as_count};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+use super::facts::{Column, Read, Statistics, Stored};
 use super::sample::{Inside, Sample, Source, sample};
 use super::{Expressions, NotSized, lone, mentions, plan, refused, rows};
 use crate::capture::deparse::without_outer_parentheses;
@@ -30,32 +31,6 @@ const VECTOR: f64 = 8.0;
 /// Letters of a lexeme where no frequent one is known: English words have five, their stems fewer, names and numbers more.
 const LETTERS: f64 = 6.0;
 
-/// A column of the table.
-#[derive(Clone, Debug)]
-pub(super) struct Column {
-    pub name: String,
-    pub number: i16,
-    kind: u32,
-    collation: u32,
-    not_null: bool,
-    /// What a generated column is computed from.
-    generated: Option<String>,
-}
-
-/// The columns of `table`, by number.
-pub(super) async fn columns(client: &Client, table: Oid) -> Result<Vec<Column>, Error> {
-    let found = rows(client, include_str!("sql/columns.sql"), &[(&table.0, Type::OID)]).await?;
-    let column = |row: Row| Column {
-        name: row.get("name"),
-        number: row.get("number"),
-        kind: row.get("type"),
-        collation: row.get("collation"),
-        not_null: row.get("not_null"),
-        generated: row.get("generated"),
-    };
-    Ok(found.into_iter().map(column).collect())
-}
-
 /// Reads keys of one index.
 pub(super) struct Reader<'a> {
     pub session: &'a ReadOnlySession,
@@ -66,6 +41,7 @@ pub(super) struct Reader<'a> {
     pub method: &'a str,
     pub table_rows: f64,
     pub expressions: Expressions,
+    pub read: &'a mut Read,
 }
 
 /// What is known of the values before looking inside.
@@ -81,7 +57,7 @@ struct Known {
 
 impl Reader<'_> {
     /// A key part.
-    pub(super) async fn key(&self, key: &IndexKey) -> Result<Result<KeyInputs, NotSized>, Error> {
+    pub(super) async fn key(&mut self, key: &IndexKey) -> Result<Result<KeyInputs, NotSized>, Error> {
         let class = key.operator_class.as_deref();
         let (label, inputs) = match &key.part {
             KeyPart::Column(name) => match self.columns.iter().find(|column| column.name == *name) {
@@ -103,7 +79,7 @@ impl Reader<'_> {
     }
 
     /// An included column, which needs no operator class.
-    pub(super) async fn included(&self, name: &str) -> Result<Result<KeyInputs, NotSized>, Error> {
+    pub(super) async fn included(&mut self, name: &str) -> Result<Result<KeyInputs, NotSized>, Error> {
         match self.columns.iter().find(|column| column.name == *name) {
             Some(column) => self.column(column, column.collation, None).await,
             None => Ok(Err(NotSized::NoColumn(name.to_owned()))),
@@ -120,40 +96,50 @@ impl Reader<'_> {
         Ok(found.first().map(|row| row.get(0)))
     }
 
-    async fn column(&self, column: &Column, collation: u32, class: Option<&str>) -> Result<Result<KeyInputs, NotSized>, Error> {
-        let Some(row) = self.description(column.kind, collation, class, self.table.0, &column.name).await? else {
+    async fn column(
+        &mut self,
+        column: &Column,
+        collation: u32,
+        class: Option<&str>,
+    ) -> Result<Result<KeyInputs, NotSized>, Error> {
+        let table = self.table.0;
+        let Some(stored) = self.class(column.kind, collation, class).await? else {
             return Ok(Err(NotSized::NoColumn(column.name.clone())));
         };
-        let Some(mut known) = self.known(&row, column.not_null) else {
+        let Some(statistics) = self.read.statistics_of(self.session, table, &column.name).await? else {
             return Ok(Err(NotSized::NoStatistics(column.name.clone())));
         };
-        let type_name: String = row.get("type_name");
-        let itself = Source { relation: self.table.0, column: &column.name, type_name: &type_name, expression: None };
-        self.measure(&row, &mut known, itself).await?;
-        self.inputs(&row, known, Some(itself), column.generated.as_deref()).await.map(Ok)
+        let mut known = self.known(&statistics, column.not_null);
+        let itself = Source { relation: table, column: &column.name, type_name: &stored.type_name, expression: None };
+        self.measure(&stored, &mut known, itself).await?;
+        self.inputs(&stored, Some(&statistics), known, Some(itself), column.generated.as_deref()).await.map(Ok)
     }
 
-    async fn expression(&self, text: &str, collation: u32, class: Option<&str>) -> Result<Result<KeyInputs, NotSized>, Error> {
+    async fn expression(
+        &mut self,
+        text: &str,
+        collation: u32,
+        class: Option<&str>,
+    ) -> Result<Result<KeyInputs, NotSized>, Error> {
         let kind = match self.type_of(text).await? {
             Ok(kind) => kind,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        let stored = self.class(kind, collation, class).await?;
         // An index that has this expression already has statistics of it.
         let indexed = rows(self.client, include_str!("sql/expressions.sql"), &[(&self.table.0, Type::OID)]).await?;
         let same = |row: &&Row| without_outer_parentheses(row.get("text")) == without_outer_parentheses(text);
         if let Some(found) = indexed.iter().find(same) {
             let (relation, name): (u32, String) = (found.get("relation"), found.get("name"));
-            let row = self.description(kind, collation, class, relation, &name).await?;
-            if let Some((row, mut known)) = row.and_then(|row| self.known(&row, false).map(|known| (row, known))) {
-                let type_name: String = row.get("type_name");
-                let itself = Source { relation, column: &name, type_name: &type_name, expression: None };
-                self.measure(&row, &mut known, itself).await?;
-                return self.inputs(&row, known, Some(itself), None).await.map(Ok);
+            let statistics = self.read.statistics_of(self.session, relation, &name).await?;
+            if let (Some(stored), Some(statistics)) = (&stored, statistics) {
+                let mut known = self.known(&statistics, false);
+                let itself = Source { relation, column: &name, type_name: &stored.type_name, expression: None };
+                self.measure(stored, &mut known, itself).await?;
+                return self.inputs(stored, Some(&statistics), known, Some(itself), None).await.map(Ok);
             }
         }
-        let Some(row) = self.description(kind, collation, class, 0, "").await? else {
-            return Ok(Err(NotSized::NoStatistics(text.to_owned())));
-        };
+        let Some(stored) = stored else { return Ok(Err(NotSized::NoStatistics(text.to_owned()))) };
         let from = format!("SELECT ({text}\n) FROM ONLY {}", self.name.sql());
         let (values, groups) = (plan(self.client, &from).await?, plan(self.client, &format!("{from} GROUP BY 1")).await?);
         let (values, groups) = match (values, groups) {
@@ -165,65 +151,55 @@ impl Reader<'_> {
             Some((computed, nulls)) => refined(&planned, &computed, nulls, Rows(f64_as_count(self.table_rows))),
             None => planned,
         };
-        self.inputs(&row, known, None, Some(text)).await.map(Ok)
+        self.inputs(&stored, None, known, None, Some(text)).await.map(Ok)
     }
 
     /// Looks at the widths of the values in the statistics: their mean is cut to whole bytes there, and padding depends on each.
     ///
     /// Wide values are not among those (`WIDTH_THRESHOLD` in `analyze.c`: 1 kB), so where they are wide the mean of all is kept.
-    async fn measure(&self, row: &Row, known: &mut Known, source: Source<'_>) -> Result<(), Error> {
-        const WIDE: f64 = 256.0;
-        if row.get::<_, i16>("length") != VARIABLE || !row.get::<_, bool>("stored_as_is") || known.width > WIDE {
-            return Ok(());
-        }
-        if let Some(sample) = sample(self.client, source, Inside::Itself).await? {
-            known.width = sample.width;
-            known.remainders = Some(sample.remainders);
+    async fn measure(&mut self, stored: &Stored, known: &mut Known, source: Source<'_>) -> Result<(), Error> {
+        if is_measured(stored, known.width)
+            && let Some(widths) = self.read.widths_of(self.session, source.relation, source.column, source.type_name).await?
+        {
+            known.width = widths.mean;
+            known.remainders = Some(widths.remainders);
         }
         Ok(())
     }
 
-    /// Type, operator class and statistics.
-    async fn description(
-        &self,
-        kind: u32,
-        collation: u32,
-        class: Option<&str>,
-        relation: u32,
-        column: &str,
-    ) -> Result<Option<Row>, Error> {
-        const TYPES: [Type; 6] = [Type::OID, Type::OID, Type::TEXT, Type::TEXT, Type::OID, Type::TEXT];
-        let failed = |error| Error::query("read what an index would hold", error);
-        let prepare = || self.client.prepare_typed(include_str!("sql/key.sql"), &TYPES);
-        let statement = self.session.key_question.get_or_try_init(prepare).await.map_err(failed)?;
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
-            [&kind, &collation, &self.method, &class, &relation, &column];
-        Ok(self.client.query(statement, &parameters).await.map_err(failed)?.pop())
+    async fn class(&mut self, kind: u32, collation: u32, class: Option<&str>) -> Result<Option<Stored>, Error> {
+        self.read.class(self.session, (kind, collation, self.method.to_owned(), class.map(str::to_owned))).await
     }
 
-    fn known(&self, row: &Row, not_null: bool) -> Option<Known> {
-        let nulls: f64 = row.get::<_, Option<f64>>("nulls")?;
-        let distinct: f64 = row.get::<_, Option<f64>>("distinct_values")?;
-        Some(Known {
+    fn known(&self, statistics: &Statistics, not_null: bool) -> Known {
+        let nulls = statistics.nulls;
+        Known {
             nulls: if not_null { 0.0 } else { nulls.clamp(0.0, 1.0) },
-            width: row.get::<_, Option<f64>>("width")?,
+            width: statistics.width,
             remainders: None,
             // Negative: as a fraction of the rows, whatever their number becomes. Zero: unknown (200 in `selfuncs.h`), or nothing but nulls.
-            distinct: match distinct {
+            distinct: match statistics.distinct {
                 fraction if fraction < 0.0 => -fraction * self.table_rows,
                 0.0 if nulls < 1.0 => 200.0,
                 count => count,
             },
-            common: row.get::<_, Option<Vec<f64>>>("common").unwrap_or_default(),
-        })
+            common: statistics.common.clone(),
+        }
     }
 
     /// `itself` is where values of the key are in statistics, `text` what they are computed from.
-    async fn inputs(&self, row: &Row, known: Known, itself: Option<Source<'_>>, text: Option<&str>) -> Result<KeyInputs, Error> {
-        let class: String = row.get("class");
+    async fn inputs(
+        &mut self,
+        stored: &Stored,
+        statistics: Option<&Statistics>,
+        known: Known,
+        itself: Option<Source<'_>>,
+        text: Option<&str>,
+    ) -> Result<KeyInputs, Error> {
+        let class = stored.class.clone();
         let inside = Inside::of_class(&class).filter(|_| matches!(self.method, "gin" | "gist"));
         let elements = match inside {
-            Some(inside) => Some(self.elements(row, &known, inside, itself, text).await?),
+            Some(inside) => Some(self.elements(stored, statistics, &known, inside, itself, text).await?),
             None => None,
         };
         let shared_prefix = match itself {
@@ -231,14 +207,14 @@ impl Reader<'_> {
             _ => 0.0,
         };
         Ok(KeyInputs {
-            values: stored(row, &known),
+            values: values_of(stored, &known),
             null_fraction: known.nulls,
             nulls_kept: known.nulls,
             distinct: known.distinct.max(1.0),
             common: known.common,
-            equal_is_bitwise: row.get("equal_is_bitwise"),
+            equal_is_bitwise: stored.equal_is_bitwise,
             operator_class: class,
-            sorted_build: row.get("sorted_build"),
+            sorted_build: stored.sorted_build,
             shared_prefix,
             elements,
         })
@@ -246,8 +222,9 @@ impl Reader<'_> {
 
     /// What is inside, from the best source that there is: the server's own list, a sample of the values, or their width.
     async fn elements(
-        &self,
-        row: &Row,
+        &mut self,
+        stored: &Stored,
+        statistics: Option<&Statistics>,
         known: &Known,
         inside: Inside,
         itself: Option<Source<'_>>,
@@ -261,10 +238,10 @@ impl Reader<'_> {
         if let (None, Some(text)) = (&sampled, text) {
             sampled = self.computed(text, inside).await?.map(|(sample, _)| sample);
         }
-        let letters = row.get::<_, Option<f64>>("element_width").unwrap_or(LETTERS);
-        let values = element_values(row, inside, letters, sampled.as_ref());
-        let listed: Option<Vec<f64>> = row.get("common_elements");
-        let counted: Option<f64> = row.get("elements");
+        let letters = statistics.and_then(|statistics| statistics.element_width).unwrap_or(LETTERS);
+        let values = element_values(stored, inside, letters, sampled.as_ref());
+        let listed = statistics.and_then(|statistics| statistics.common_elements.clone());
+        let counted = statistics.and_then(|statistics| statistics.elements);
         let seen = sampled.as_ref().map_or(&[][..], |sample| sample.seen.as_slice());
         if let (Some(_), None, None) = (&sampled, &listed, counted) {
             return Ok(ElementInputs::from_sample(values, seen, rows));
@@ -284,18 +261,17 @@ impl Reader<'_> {
 
     /// The elements of what `text` gives for the values in the statistics of the one column that it is about, with the fraction of rows in
     /// which that column is null.
-    async fn computed(&self, text: &str, inside: Inside) -> Result<Option<(Sample, f64)>, Error> {
+    async fn computed(&mut self, text: &str, inside: Inside) -> Result<Option<(Sample, f64)>, Error> {
         if self.expressions == Expressions::Plan {
             return Ok(None);
         }
         let mentioned: Vec<&Column> = self.columns.iter().filter(|column| mentions(text, &column.name)).collect();
         let [column] = mentioned[..] else { return Ok(None) };
-        let Some(of_column) = self.description(column.kind, column.collation, None, self.table.0, &column.name).await? else {
-            return Ok(None);
-        };
-        let type_name: String = of_column.get("type_name");
-        let source = Source { relation: self.table.0, column: &column.name, type_name: &type_name, expression: Some(text) };
-        let nulls = of_column.get::<_, Option<f64>>("nulls").unwrap_or_default();
+        let Some(of_column) = self.class(column.kind, column.collation, None).await? else { return Ok(None) };
+        let type_name = of_column.type_name.as_str();
+        let source = Source { relation: self.table.0, column: &column.name, type_name, expression: Some(text) };
+        let statistics = self.read.statistics_of(self.session, self.table.0, &column.name).await?;
+        let nulls = statistics.map(|statistics| statistics.nulls).unwrap_or_default();
         Ok(sample(self.client, source, inside).await?.map(|sample| (sample, nulls)))
     }
 
@@ -336,32 +312,34 @@ fn refined(planned: &Known, computed: &Sample, nulls_of_column: f64, rows: Rows)
 }
 
 /// How the index stores a value: as the type, or as what the operator class makes of it.
-fn stored(row: &Row, known: &Known) -> Values {
-    let (length, alignment): (i16, u32) = (row.get("length"), alignment(row));
-    match u32::try_from(length) {
-        Ok(length) => Values::fixed(length, alignment),
+fn values_of(stored: &Stored, known: &Known) -> Values {
+    match u32::try_from(stored.length) {
+        Ok(length) => Values::fixed(length, stored.alignment),
         // `cstring`: a name without its padding.
-        Err(_) if length != VARIABLE => Values::variable(known.width.min(NAME), 1),
+        Err(_) if stored.length != VARIABLE => Values::variable(known.width.min(NAME), 1),
         Err(_) => match known.remainders {
-            Some(remainders) => Values::distributed(known.width, remainders, alignment),
-            None => Values::variable(known.width, alignment),
+            Some(remainders) => Values::distributed(known.width, remainders, stored.alignment),
+            None => Values::variable(known.width, stored.alignment),
         },
     }
 }
 
+/// Whether the widths of the values in the statistics are looked at: those of wide ones are not there.
+pub(super) fn is_measured(stored: &Stored, width: f64) -> bool {
+    const WIDE: f64 = 256.0;
+    stored.length == VARIABLE && stored.as_is && width <= WIDE
+}
+
 /// How GIN stores an element: `letters` is its length where no sample says more.
-fn element_values(row: &Row, inside: Inside, letters: f64, sampled: Option<&Sample>) -> Values {
-    match (inside, u32::try_from(row.get::<_, i16>("length")), sampled) {
-        (Inside::Array | Inside::Paths | Inside::Trigrams, Ok(length), _) => Values::fixed(length, alignment(row)),
-        (_, _, Some(sample)) => Values::distributed(sample.width.min(LONGEST_IN_DOCUMENT), sample.remainders, alignment(row)),
-        _ => Values::variable(letters + LENGTH_WORD, alignment(row)),
+fn element_values(stored: &Stored, inside: Inside, letters: f64, sampled: Option<&Sample>) -> Values {
+    let alignment = stored.alignment;
+    match (inside, u32::try_from(stored.length), sampled) {
+        (Inside::Array | Inside::Paths | Inside::Trigrams, Ok(length), _) => Values::fixed(length, alignment),
+        (_, _, Some(sample)) => Values::distributed(sample.width.min(LONGEST_IN_DOCUMENT), sample.remainders, alignment),
+        _ => Values::variable(letters + LENGTH_WORD, alignment),
     }
 }
 
 fn length(list: &[f64]) -> f64 {
     count_as_f64(u64::try_from(list.len()).unwrap_or(u64::MAX))
-}
-
-fn alignment(row: &Row) -> u32 {
-    u32::try_from(row.get::<_, i32>("alignment")).unwrap_or(8)
 }

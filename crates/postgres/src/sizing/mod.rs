@@ -4,10 +4,11 @@
 //! [`pgtailor_advisor::size`], which knows the layouts. A twin with production's statistics gives the same answers as production. Creates
 //! nothing and writes nothing. Start reading at [`index_inputs`].
 
+mod facts;
 mod key;
 mod sample;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 
 use pgtailor_advisor::size::{AccessMethod, IndexInputs, KeyInputs, StorageParameters, nulls_kept};
@@ -21,6 +22,10 @@ use tokio_postgres::{Client, Row};
 use crate::canonical::lone_expression;
 use crate::error::Error;
 use crate::session::ReadOnlySession;
+use facts::{Column, TableFacts};
+
+pub use facts::Facts;
+pub(crate) use facts::SizeQuestions;
 
 /// How to learn what the values of an expression are like.
 ///
@@ -76,26 +81,6 @@ pub async fn index_inputs(
     inputs_with(session, &mut Facts::default(), table, definition, storage, expressions).await
 }
 
-/// What was read of tables and keys, for callers on a server on which nothing changes, such as a twin: indexes share columns.
-#[derive(Default)]
-pub struct Facts {
-    tables: BTreeMap<Oid, Result<TableFacts, NotSized>>,
-    /// By table, method and key; included columns have no method.
-    keys: BTreeMap<(Oid, String, IndexKey), Result<KeyInputs, NotSized>>,
-}
-
-/// What is known of a table.
-#[derive(Clone)]
-struct TableFacts {
-    name: QualifiedName,
-    columns: Vec<key::Column>,
-    block_size: u64,
-    bytes: u64,
-    memory: u64,
-    rows_then: f64,
-    rows: f64,
-}
-
 /// As [`index_inputs`], reading only what is not in `facts` yet, which then has it; all with the same `expressions`.
 ///
 /// # Errors
@@ -112,15 +97,15 @@ pub async fn inputs_with(
     let Some(method) = AccessMethod::named(&definition.method) else {
         return Ok(Err(NotSized::UnknownMethod(definition.method.clone())));
     };
-    let Facts { tables, keys: known } = facts;
-    let about = match tables.entry(table) {
-        Entry::Occupied(found) => found.into_mut(),
-        Entry::Vacant(place) => place.insert(table_facts(client, table).await?),
+    read_ahead(session, facts, table, &[definition]).await?;
+    let Facts { tables, keys: known, read } = facts;
+    let about = match tables.get_mut(&table) {
+        Some(Ok(about)) => about,
+        Some(Err(refusal)) => return Ok(Err(refusal.clone())),
+        None => return Ok(Err(NotSized::NoTable(table))),
     };
-    let about = match about {
-        Ok(about) => &*about,
-        Err(refusal) => return Ok(Err(refusal.clone())),
-    };
+    let joint = joint_distinct(client, table, definition, about).await?;
+    let about = &*about;
     let kept = match &definition.predicate {
         None => about.rows,
         Some(predicate) => match lone(predicate) {
@@ -131,7 +116,7 @@ pub async fn inputs_with(
             Err(refusal) => return Ok(Err(refusal)),
         },
     };
-    let reader = key::Reader {
+    let mut reader = key::Reader {
         session,
         client,
         table,
@@ -140,6 +125,7 @@ pub async fn inputs_with(
         method: &definition.method,
         table_rows: about.rows,
         expressions,
+        read,
     };
     let mut keys = Vec::with_capacity(definition.keys.len());
     for key in &definition.keys {
@@ -165,7 +151,6 @@ pub async fn inputs_with(
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
-    let joint = joint_distinct(client, table, definition, &about.columns).await?;
     Ok(Ok(IndexInputs {
         method,
         server_version: version,
@@ -182,6 +167,58 @@ pub async fn inputs_with(
     }))
 }
 
+/// Reads what [`inputs_with`] needs for indexes on `table`, in a few questions for all `definitions`. What cannot be sized is not told here.
+///
+/// # Errors
+/// [`Error`] when the session fails.
+pub async fn read_ahead(
+    session: &ReadOnlySession,
+    facts: &mut Facts,
+    table: Oid,
+    definitions: &[&IndexDefinition],
+) -> Result<(), Error> {
+    let Facts { tables, read, .. } = facts;
+    let about = match tables.entry(table) {
+        Entry::Occupied(found) => found.into_mut(),
+        Entry::Vacant(place) => place.insert(table_facts(&session.client, table).await?),
+    };
+    let Ok(about) = about else { return Ok(()) };
+    let (mut classes, mut whole, mut parts) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for definition in definitions {
+        let mut add = |column: &Column, class: Option<&String>, names: &mut BTreeSet<String>| {
+            classes.insert((column.kind, column.collation, definition.method.clone(), class.cloned()));
+            names.insert(column.name.clone());
+        };
+        let named = |name: &String| about.columns.iter().find(|column| column.name == *name);
+        for key in &definition.keys {
+            match &key.part {
+                KeyPart::Column(name) => {
+                    named(name).into_iter().for_each(|column| add(column, key.operator_class.as_ref(), &mut whole));
+                }
+                KeyPart::Expression(text) => {
+                    let mentioned = about.columns.iter().filter(|column| mentions(text, &column.name));
+                    mentioned.for_each(|column| add(column, None, &mut parts));
+                }
+            }
+        }
+        definition.include.iter().filter_map(named).for_each(|column| add(column, None, &mut whole));
+    }
+    read.classes(session, &classes).await?;
+    parts.extend(whole.iter().cloned());
+    read.statistics(session, table.0, &parts).await?;
+    let mut measured = BTreeSet::new();
+    for class in &classes {
+        let Some(stored) = read.known_class(class) else { continue };
+        let of_class = about.columns.iter().filter(|column| (column.kind, column.collation) == (class.0, class.1));
+        for column in of_class.filter(|column| whole.contains(&column.name)) {
+            if read.known_statistics(table.0, &column.name).is_some_and(|known| key::is_measured(stored, known.width)) {
+                measured.insert((column.name.clone(), stored.type_name.clone()));
+            }
+        }
+    }
+    read.widths(session, table.0, &measured).await
+}
+
 async fn table_facts(client: &Client, table: Oid) -> Result<Result<TableFacts, NotSized>, Error> {
     let Some(row) = rows(client, include_str!("sql/table.sql"), &[(&table.0, Type::OID)]).await?.pop() else {
         return Ok(Err(NotSized::NoTable(table)));
@@ -190,7 +227,7 @@ async fn table_facts(client: &Client, table: Oid) -> Result<Result<TableFacts, N
     let count = |name: &str| u64::try_from(row.get::<_, i64>(name)).unwrap_or_default();
     // As the planner counts: density then times pages now (`estimate_rel_size` in `plancat.c`).
     let planned = plan(client, &format!("SELECT FROM ONLY {}", name.sql())).await?;
-    let columns = key::columns(client, table).await?;
+    let columns = facts::columns(client, table).await?;
     Ok(planned.map(|planned| TableFacts {
         name,
         columns,
@@ -199,6 +236,7 @@ async fn table_facts(client: &Client, table: Oid) -> Result<Result<TableFacts, N
         memory: count("memory"),
         rows_then: row.get("rows_then"),
         rows: planned.rows,
+        joint: None,
     }))
 }
 
@@ -219,10 +257,10 @@ async fn joint_distinct(
     client: &Client,
     table: Oid,
     definition: &IndexDefinition,
-    columns: &[key::Column],
+    about: &mut TableFacts,
 ) -> Result<Option<f64>, Error> {
     let number = |part: &KeyPart| match part {
-        KeyPart::Column(name) => columns.iter().find(|column| column.name == *name).map(|column| column.number),
+        KeyPart::Column(name) => about.columns.iter().find(|column| column.name == *name).map(|column| column.number),
         KeyPart::Expression(_) => None,
     };
     let Some(mut numbers) = definition.keys.iter().map(|key| number(&key.part)).collect::<Option<Vec<i16>>>() else {
@@ -234,8 +272,10 @@ async fn joint_distinct(
         return Ok(None);
     }
     let combination = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let found = rows(client, include_str!("sql/joint.sql"), &[(&table.0, Type::OID), (&combination, Type::TEXT)]).await?;
-    Ok(found.first().and_then(|row| row.get("joint")))
+    if about.joint.is_none() {
+        about.joint = Some(facts::joint(client, table).await?);
+    }
+    Ok(about.joint.as_ref().and_then(|joint| joint.get(&combination).copied()))
 }
 
 /// The top of a plan.

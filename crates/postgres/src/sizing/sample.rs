@@ -5,8 +5,8 @@
 
 use pgtailor_advisor::size::{FREQUENT, Occurrence};
 use pgtailor_model::name::{quote_identifier, quote_literal};
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Statement};
 
 use crate::error::Error;
 
@@ -91,6 +91,65 @@ pub(super) struct Sample {
     pub remainders: [f64; 8],
 }
 
+/// How wide the values in a column's statistics are as an index stores them.
+#[derive(Clone, Debug)]
+pub(super) struct Widths {
+    /// On average, with length word, in bytes.
+    pub mean: f64,
+    /// Shares of the widths by their remainder by eight.
+    pub remainders: [f64; 8],
+}
+
+impl Widths {
+    /// By [`width_question`]; `None` when there are no values, or they could not be read back.
+    pub(super) async fn read(client: &Client, question: &Statement, relation: u32, column: &str) -> Result<Option<Self>, Error> {
+        let rows = client.query(question, &[&relation, &column]).await;
+        let rows = match rows.map_err(|error| Error::query("measure the values of a column's statistics", error)) {
+            Err(error) if error.sqlstate().is_some_and(is_about_the_values) => return Ok(None),
+            rows => rows?,
+        };
+        let Some(row) = rows.first() else { return Ok(None) };
+        let Ok(remainders) = <[f64; 8]>::try_from(row.get::<_, Vec<f64>>("remainders")) else { return Ok(None) };
+        Ok(row.get::<_, Option<f64>>("mean").map(|mean| Self { mean, remainders }))
+    }
+}
+
+/// Asks for the widths of the values of a column of type `type_name`: `$1` is the relation, `$2` the column.
+pub(super) fn width_question(type_name: &str) -> String {
+    let remainders: Vec<String> =
+        (0..8).map(|remainder| format!("coalesce(sum(z.weight) FILTER (WHERE z.size % 8 = {remainder}), 0)::float8")).collect();
+    // What comes out of a materialized query has short length words already (`heap_fill_tuple` in `heaptuple.c`), as in an index.
+    format!(
+        "WITH /* pgtailor */ {}, value AS MATERIALIZED ({}) SELECT (sum(z.weight * z.size) / sum(z.weight))::float8 AS mean, \
+         ARRAY[{}] AS remainders FROM (SELECT v.weight, pg_column_size(v.v) AS size FROM value v WHERE v.v IS NOT NULL) z",
+        statistics("$1", "$2"),
+        given(type_name),
+        remainders.join(", ")
+    )
+}
+
+/// Parts of a query with the most common values (`listed`) and the bounds of the histogram (`bound`) of a column, as text.
+fn statistics(relation: &str, column: &str) -> String {
+    format!(
+        "s AS (SELECT s.* FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname \
+         WHERE c.oid = {relation} AND s.attname = {column} AND NOT s.inherited), \
+         listed AS (SELECT m.v, m.share::float8 AS weight FROM s, \
+         unnest(s.most_common_vals::text::text[], s.most_common_freqs) AS m (v, share)), \
+         bound AS (SELECT b.v FROM s, unnest(s.histogram_bounds::text::text[]) AS b (v))"
+    )
+}
+
+/// All of these values with the weight that each has among all that are not null.
+fn given(type_name: &str) -> String {
+    format!(
+        "SELECT l.v::{type_name} AS v, l.weight / (1 - s.null_frac) AS weight, {FREQUENT} AS times FROM s, listed l \
+         WHERE s.null_frac < 1 UNION ALL SELECT b.v::{type_name}, \
+         greatest(1 - s.null_frac - coalesce((SELECT sum(l.weight) FROM listed l), 0), 0) / (1 - s.null_frac) \
+         / (SELECT count(*) FROM bound), 1 FROM s, bound b WHERE s.null_frac < 1"
+    )
+}
+
 /// Counts what is inside the values of `source`; `None` when there are none, or the server could not compute it.
 pub(super) async fn sample(client: &Client, source: Source<'_>, inside: Inside) -> Result<Option<Sample>, Error> {
     let trigrams = match inside {
@@ -139,16 +198,7 @@ fn statement(source: Source<'_>, inside: Inside, trigrams: &str) -> String {
         _ => "SELECT 1.0::float8 AS weight, octet_length(k.key) + 1 AS size FROM counted k",
     };
     format!(
-        "WITH /* pgtailor */ s AS (SELECT s.* FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname \
-         WHERE c.oid = {relation} AND s.attname = {literal} AND NOT s.inherited), \
-         listed AS (SELECT m.v, m.share::float8 AS weight FROM s, \
-         unnest(s.most_common_vals::text::text[], s.most_common_freqs) AS m (v, share)), \
-         bound AS (SELECT b.v FROM s, unnest(s.histogram_bounds::text::text[]) AS b (v)), \
-         given AS MATERIALIZED (SELECT l.v::{type_name} AS v, l.weight / (1 - s.null_frac) AS weight, {FREQUENT} AS times FROM s, listed l \
-         WHERE s.null_frac < 1 UNION ALL SELECT b.v::{type_name}, \
-         greatest(1 - s.null_frac - coalesce((SELECT sum(l.weight) FROM listed l), 0), 0) / (1 - s.null_frac) \
-         / (SELECT count(*) FROM bound), 1 FROM s, bound b WHERE s.null_frac < 1), \
+        "WITH /* pgtailor */ {}, given AS MATERIALIZED ({}), \
          computed AS MATERIALIZED ({computed}), \
          value AS MATERIALIZED (SELECT row_number() OVER () AS place, c.* FROM computed c WHERE c.v IS NOT NULL), \
          inside AS MATERIALIZED (SELECT DISTINCT v.place, v.weight, v.times, e.key FROM value v CROSS JOIN LATERAL ({}) AS e (key)), \
@@ -159,6 +209,8 @@ fn statement(source: Source<'_>, inside: Inside, trigrams: &str) -> String {
          coalesce((SELECT sum(z.weight * z.size) / sum(z.weight) FROM size z), 0)::float8 AS width, \
          ARRAY(SELECT coalesce((SELECT sum(z.weight) FROM size z WHERE z.size % 8 = r), 0)::float8 FROM generate_series(0, 7) r) \
          AS remainders, coalesce((SELECT sum(c.weight) FROM computed c WHERE c.v IS NULL), 0)::float8 AS nulls FROM counted k",
+        statistics(&relation.to_string(), &literal),
+        given(type_name),
         inside.elements(trigrams)
     )
 }

@@ -122,7 +122,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let questions: Vec<Question<'_>> = texts.iter().map(|text| Question { text, types: &[], binding: None }).collect();
     let twin = Twin::raise(&snapshot, &RaiseOptions::default()).await?.twin;
     let twin = plannings::print(twin, "TPC-H", &questions, speed::PLANNINGS_OF_TPCH).await?;
-    twin.stop()?;
+    speed::print_many(twin).await?.stop()?;
     Ok(())
 }
 

@@ -1,9 +1,13 @@
 //! How fast a twin answers. Times are the best of several rounds, and ratios are taken within a round.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use pgtailor_advisor::size::StorageParameters;
+use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::Oid;
+use pgtailor_model::planner::StatisticColumn;
+use pgtailor_model::unit::count_as_f64;
 use pgtailor_model::what_if::{CandidateIndex, Configuration, Question};
 use pgtailor_postgres::lab_session::LabSession;
 use pgtailor_postgres::sizing::{Expressions, index_inputs};
@@ -23,6 +27,9 @@ const SWITCHES: usize = 100;
 const PLANNINGS: usize = 30;
 /// How often each query of TPC-H, which take ten times as long.
 pub const PLANNINGS_OF_TPCH: usize = 12;
+
+/// Candidates made at once.
+const MANY: usize = 200;
 
 /// What a measurement brings.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -55,6 +62,41 @@ pub async fn print(twin: Twin, candidates: &[CandidateIndex], tables: &[&str], q
     let twin = plannings::print(what_if.close().await?, "simple statements", questions, PLANNINGS).await?;
     twin.stop()?;
     Ok(())
+}
+
+/// Prints what it takes to make many candidates at once: two columns each, over all tables of `twin`, as an advisor would try them.
+pub async fn print_many(twin: Twin) -> Outcome<Twin> {
+    let candidates = pairs(&twin, MANY);
+    let each = |time: Duration| milliseconds(time) / count_as_f64(u64::try_from(candidates.len()).unwrap_or(1));
+    let mut what_if = TwinWhatIf::open(twin, 1).await?;
+    let before = (plannings::own_time()?, what_if.twin().lab().cpu_time()?);
+    let began = Instant::now();
+    let sizes = what_if.make_all(&candidates).await?;
+    let took = each(began.elapsed());
+    let client = each(plannings::own_time()?.saturating_sub(before.0));
+    let server = each(what_if.twin().lab().cpu_time()?.saturating_sub(before.1));
+    println!(
+        "creating {} candidates at once: {took:.2} ms each (limit 3 ms); processor time: client {client:.2} ms, server {server:.2}",
+        sizes.iter().filter(|size| size.is_ok()).count()
+    );
+    Ok(what_if.close().await?)
+}
+
+/// So many pairs of columns, from all tables in turn.
+fn pairs(twin: &Twin, count: usize) -> Vec<CandidateIndex> {
+    let mut columns: BTreeMap<Oid, Vec<&str>> = BTreeMap::new();
+    for statistic in twin.inputs().statistics.iter().filter(|statistic| !statistic.inherited) {
+        if let StatisticColumn::Name(name) = &statistic.column {
+            columns.entry(statistic.relation).or_default().push(name);
+        }
+    }
+    let mut by_table: Vec<Vec<CandidateIndex>> = Vec::new();
+    for (table, names) in columns {
+        let pairs = names.iter().flat_map(|one| names.iter().filter(move |other| *other != one).map(move |other| [*one, *other]));
+        by_table.push(pairs.map(|pair| CandidateIndex { table, definition: IndexDefinition::btree(pair) }).collect());
+    }
+    let longest = by_table.iter().map(Vec::len).max().unwrap_or_default();
+    (0..longest).flat_map(|at| by_table.iter().filter_map(move |pairs| pairs.get(at))).take(count).cloned().collect()
 }
 
 fn milliseconds(duration: Duration) -> f64 {
