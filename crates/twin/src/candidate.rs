@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use pgtailor_advisor::size::{PredictedIndex, StorageParameters, predict};
 use pgtailor_model::index::{IndexDefinition, KeyPart};
-use pgtailor_model::name::{Oid, quote_identifier, quote_literal};
+use pgtailor_model::name::{Oid, quote_identifier};
 use pgtailor_model::planner::{IndexHead, Relation, SchemaObjectKind};
 use pgtailor_model::unit::Pages;
 use pgtailor_model::what_if::{CandidateIndex, CandidateStatistics};
@@ -54,7 +54,8 @@ pub(crate) struct Maker {
 }
 
 impl Maker {
-    pub(crate) async fn open(twin: &Twin) -> Result<Self, TwinError> {
+    pub(crate) async fn open(twin: &Twin, superuser: &LabSession) -> Result<Self, TwinError> {
+        superuser.run("prepare to make candidates", PREPARED).await?;
         let owner = twin.address.owner().await?;
         owner
             .run(
@@ -317,24 +318,23 @@ struct Found {
     path: Option<PathBuf>,
 }
 
-/// The indexes that were made, by the names of candidates. Those of partitions have names of the server's choice: found by their parent.
+/// Questions and changes of every candidate, prepared in the superuser's session: planning them takes longer than carrying them out.
+///
+/// Indexes of partitions have names of the server's choice, so they are found by their parent.
+const PREPARED: &str = "SET plan_cache_mode = force_generic_plan;
+    PREPARE pgtailor_find (text[]) AS
+      WITH RECURSIVE family (oid, root) AS (
+        SELECT c.oid, c.relname FROM pg_catalog.pg_class c WHERE c.relname = ANY ($1) AND c.relkind IN ('i', 'I')
+        UNION ALL SELECT h.inhrelid, f.root FROM pg_catalog.pg_inherits h JOIN family f ON h.inhparent = f.oid)
+      SELECT f.root, c.oid::text, c.relname, i.indrelid::text, pg_relation_filepath(c.oid)
+        FROM family f JOIN pg_catalog.pg_class c ON c.oid = f.oid JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid;
+    PREPARE pgtailor_counters (oid[], int4[], float4[], int4[]) AS
+      UPDATE pg_catalog.pg_class c SET relpages = v.pages, reltuples = v.tuples, relallvisible = v.visible
+        FROM unnest($1, $2, $3, $4) AS v (oid, pages, tuples, visible) WHERE c.oid = v.oid";
+
+/// The indexes that were made, by the names of candidates.
 async fn find(superuser: &LabSession, planned: &[(usize, Planned<'_>)]) -> Result<BTreeMap<String, Vec<Found>>, TwinError> {
-    let names: Vec<String> = planned.iter().map(|(_, planned)| quote_literal(&planned.name)).collect();
-    let made = format!(
-        "SELECT c.oid, c.relname FROM pg_catalog.pg_class c WHERE c.relname IN ({}) AND c.relkind IN ('i', 'I')",
-        names.join(", ")
-    );
-    let is_partitioned = planned.iter().any(|(_, planned)| planned.table.blocks.is_none());
-    let family = if is_partitioned {
-        format!("{made} UNION ALL SELECT h.inhrelid, f.root FROM pg_catalog.pg_inherits h JOIN family f ON h.inhparent = f.oid")
-    } else {
-        made
-    };
-    let sql = format!(
-        "WITH RECURSIVE family (oid, root) AS ({family})
-         SELECT f.root, c.oid::text, c.relname, i.indrelid::text, pg_relation_filepath(c.oid)
-           FROM family f JOIN pg_catalog.pg_class c ON c.oid = f.oid JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid"
-    );
+    let sql = format!("EXECUTE pgtailor_find ({})", array(planned.iter().map(|(_, planned)| planned.name.clone())));
     let mut found: BTreeMap<String, Vec<Found>> = BTreeMap::new();
     for row in superuser.rows("find candidates", &sql).await? {
         let text = |at: usize| row.get(at).cloned().flatten();
@@ -352,24 +352,27 @@ async fn write_counters(
     planned: &[(usize, Planned<'_>)],
     found: &BTreeMap<String, Vec<Found>>,
 ) -> Result<(), TwinError> {
-    let mut counters = BTreeMap::new();
+    let mut counters: BTreeMap<Oid, [String; 3]> = BTreeMap::new();
     for (_, planned) in planned {
         for leaf in &planned.leaves {
             let table = leaf.table;
-            counters.insert(leaf.own, format!("{}, {}::float4, {}", table.pages, table.tuples, table.all_visible));
+            counters.insert(leaf.own, [table.pages.to_string(), table.tuples.to_string(), table.all_visible.to_string()]);
             let family = found.get(&planned.name).into_iter().flatten();
             for index in family.filter(|index| index.table == leaf.own) {
-                counters.insert(index.oid, format!("{}, {}::float4, 0", leaf.predicted.pages.0, leaf.rows));
+                let predicted = [leaf.predicted.pages.0.to_string(), leaf.rows.to_string(), "0".to_owned()];
+                counters.insert(index.oid, predicted);
             }
         }
     }
-    let values: Vec<String> = counters.iter().map(|(oid, numbers)| format!("({}::oid, {numbers})", oid.0)).collect();
-    let sql = format!(
-        "UPDATE pg_catalog.pg_class c SET relpages = v.pages, reltuples = v.tuples, relallvisible = v.visible
-           FROM (VALUES {}) AS v (oid, pages, tuples, visible) WHERE c.oid = v.oid",
-        values.join(", ")
-    );
+    let column = |at: usize| array(counters.values().map(move |numbers| numbers[at].clone()));
+    let oids = array(counters.keys().map(|oid| oid.0.to_string()));
+    let sql = format!("EXECUTE pgtailor_counters ({oids}, {}, {}, {})", column(0), column(1), column(2));
     Ok(superuser.run("write the counters of candidates", &sql).await?)
+}
+
+/// An array of names of ours or of numbers, as a constant.
+fn array(elements: impl Iterator<Item = String>) -> String {
+    format!("'{{{}}}'", elements.collect::<Vec<_>>().join(", "))
 }
 
 /// The table of `candidate`, and the tables with rows under it with their identifiers in the twin; or why there can be no index.

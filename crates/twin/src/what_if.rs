@@ -46,7 +46,7 @@ impl TwinWhatIf {
         superuser
             .run("prepare the superuser's session", "SET allow_system_table_mods = on; SET client_min_messages = error")
             .await?;
-        let maker = Maker::open(&twin).await?;
+        let maker = Maker::open(&twin, &superuser).await?;
         let mut pool = Vec::new();
         for _ in 0..sessions.max(1) {
             pool.push(twin.session().await?);

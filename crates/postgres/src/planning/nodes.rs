@@ -47,6 +47,7 @@ struct Statement<'a> {
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// What is not there, or null, is left out.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Node<'a> {
@@ -71,15 +72,15 @@ struct Node<'a> {
     #[serde(rename = "Workers Planned")]
     workers_planned: Option<u64>,
     #[serde(rename = "Startup Cost")]
-    startup_cost: f64,
+    startup_cost: Option<f64>,
     #[serde(rename = "Total Cost")]
-    total_cost: f64,
+    total_cost: Option<f64>,
     #[serde(rename = "Plan Rows")]
-    plan_rows: f64,
+    plan_rows: Option<f64>,
     #[serde(rename = "Plan Width")]
-    plan_width: i64,
+    plan_width: Option<i64>,
     #[serde(borrow, rename = "Plans")]
-    plans: Vec<Node<'a>>,
+    plans: Option<Vec<Node<'a>>>,
 }
 
 /// Of a text that rules make several statements of the first counts.
@@ -98,7 +99,9 @@ fn add(node: &Node<'_>, depth: u16, found: &mut Outline) {
     for Text(value) in details.into_iter().flatten() {
         if !matches!(value.as_ref(), "Forward" | "Plain" | "Simple") {
             what.push(' ');
-            what.extend(value.chars().flat_map(char::to_lowercase));
+            let start = what.len();
+            what.push_str(value);
+            what[start..].make_ascii_lowercase();
         }
     }
     if let Some(Text(index)) = &node.index_name {
@@ -116,12 +119,12 @@ fn add(node: &Node<'_>, depth: u16, found: &mut Outline) {
     found.nodes.push(PlanNode {
         depth,
         what,
-        startup_cost: node.startup_cost,
-        total_cost: node.total_cost,
-        rows: node.plan_rows,
-        width: node.plan_width,
+        startup_cost: node.startup_cost.unwrap_or_default(),
+        total_cost: node.total_cost.unwrap_or_default(),
+        rows: node.plan_rows.unwrap_or_default(),
+        width: node.plan_width.unwrap_or_default(),
     });
-    for below in &node.plans {
+    for below in node.plans.iter().flatten() {
         add(below, depth.saturating_add(1), found);
     }
 }
@@ -135,7 +138,7 @@ mod tests {
           {"Node Type": "Index Scan", "Parent Relationship": "Outer", "Scan Direction": "Backward", "Index Name": "an \"odd\" name",
            "Relation Name": "t", "Startup Cost": 0.1, "Total Cost": 8.25, "Plan Rows": 1, "Plan Width": 4, "Index Cond": "(a = 'x'::text)"},
           {"Node Type": "Index Only Scan", "Parent Relationship": "Inner", "Scan Direction": "Forward", "Index Name": "u_pkey",
-           "Relation Name": "u", "Startup Cost": 0.1, "Total Cost": 8.0, "Plan Rows": 1, "Plan Width": 4, "Workers Planned": 2}]}}]"#;
+           "Relation Name": "u", "Startup Cost": 0.1, "Total Cost": 8.0, "Plan Rows": 1, "Plan Width": 4, "Workers Planned": 2, "Plans": null}]}}]"#;
 
     #[test]
     fn a_plan_is_read_alike_from_its_text_and_from_its_tree() {

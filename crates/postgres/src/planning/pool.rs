@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::try_join_all;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
-use pgtailor_model::binding::Binding;
+use pgtailor_model::binding::{Binding, Literal};
 use pgtailor_model::name::{quote_identifier, quote_literal};
 use pgtailor_model::what_if::Question;
 use pgtailor_sql::plannable::parameters;
@@ -234,8 +234,9 @@ fn compose(
     for place in range {
         let Question { text, types, binding } = questions[place];
         let values = binding.map(|binding| binding.values.as_slice()).unwrap_or_default();
-        // Without values it is the generic plan, and another number of them is a mistake.
-        if values.len() != types.len() {
+        // Without values it is the generic plan, and another number of them is a mistake. No message holds a zero byte.
+        let has_zero = |value: &Option<Literal>| value.as_ref().is_some_and(|value| value.expose().contains('\0'));
+        if values.len() != types.len() || text.contains('\0') || values.iter().any(has_zero) {
             later.push(place);
             continue;
         }
