@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(outline_in(r#"["Utility Statement"]"#), None);
         assert_eq!(nodes(&Value::Null), Vec::new());
         // As deep as the JSON parser goes, and no deeper.
-        let deep = format!("[{}{}]", r#"{"Plan":{"Plans":["#.repeat(80), "]}}".repeat(80));
+        let deep = format!(r#"[{{"Plan":{}{}}}]"#, r#"{"Plans":["#.repeat(80), "]}".repeat(80));
         assert_eq!(outline_in(&deep), None);
     }
 }

@@ -40,8 +40,8 @@ const FEWEST_AT_A_TIME: usize = 4;
 /// Pages on their way in a session: one is planned while the other is read.
 const PAGES_AHEAD: usize = 2;
 
-/// Statements kept in a session. Each takes some ten kilobytes of the server's memory.
-const MOST_KEPT: usize = 2_000;
+/// Statements kept in a session; when it is full, the next batch begins anew. Each takes some ten kilobytes of the server's memory.
+const MOST_KEPT: usize = 1_000;
 
 const BEGIN: &str = "BEGIN /* pgtailor */ READ ONLY";
 const ROLLBACK: &str = "ROLLBACK /* pgtailor */";
@@ -205,7 +205,7 @@ impl Planner {
                 limits.lock.as_millis()
             );
         }
-        if self.kept.len() + work.questions.len().min(MOST_KEPT / 2) > MOST_KEPT {
+        if self.kept.len() >= MOST_KEPT {
             for kept in std::mem::take(&mut self.kept).into_values() {
                 if let Kept::As(name, _) = kept {
                     let _ = write!(sql, "DEALLOCATE /* pgtailor */ {name}; ");

@@ -8,12 +8,14 @@
 #![expect(clippy::print_stdout, reason = "printing is what this program is for")]
 
 mod plannings;
+mod raising;
 mod source;
 mod speed;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use pgtailor_model::planner::StatisticsLevel;
 use pgtailor_model::snapshot::Snapshot;
@@ -103,6 +105,10 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let argument = std::env::args().nth(1).unwrap_or_default();
+    if let ("raise", Some(file)) = (argument.as_str(), std::env::args().nth(2)) {
+        return raising::raise(Path::new(&file)).await;
+    }
+    raising::print("dreflowpro").await?;
     let source = Source::with(SAAS).await;
     let snapshot = source.captured(StatisticsLevel::Exact).await;
     if argument != "speed" {
