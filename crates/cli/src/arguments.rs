@@ -47,7 +47,6 @@ pub enum Command {
     /// Show what the database is asked to do: statements by time, tables, values, and what was left out and why
     Workload(WorkloadArguments),
     /// Choose the best changes for the workload under a budget, with their evidence and how far from the best they can be
-    #[command(hide = true)]
     Advise(Box<AdviseArguments>),
     /// Say why an index is recommended, dropped or replaced
     Why(WhyArguments),

@@ -18,6 +18,7 @@
 //! This crate decides nothing itself: it fetches a snapshot (`pgtailor-postgres`), asks the pure crates, and hands steps to the
 //! executor. It must not know about terminals or argument parsers.
 
+mod advise;
 mod analysis;
 mod catalog;
 pub mod demo;
@@ -31,6 +32,7 @@ mod twin;
 mod undo;
 mod workload;
 
+pub use advise::{AdviseOptions, MAX_COLUMNS, MINIMAL_GAIN, advise, advise_snapshot};
 pub use analysis::{Analysis, analyze, capture, examine};
 pub use catalog::{CatalogSource, load_catalog};
 pub use doctor::{Role, examine_setup, least_privilege_script};

@@ -8,6 +8,7 @@ pub mod program;
 pub mod server;
 pub mod session;
 pub mod shop;
+pub mod tpch;
 
 use std::time::{Duration, Instant};
 

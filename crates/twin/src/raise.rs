@@ -153,6 +153,11 @@ impl Twin {
         &self.inputs
     }
 
+    /// The identifier here of a table or index of the source; `None` for one that was left out.
+    pub fn relation(&self, source: Oid) -> Option<Oid> {
+        self.relations.get(&source).map(|relation| relation.oid)
+    }
+
     /// `server_version_num` of the twin's server.
     pub fn server_version(&self) -> u32 {
         self.server_version

@@ -5,8 +5,12 @@
 //! one fact says what the question costs for every set between `used` and `visible` exactly, at least what every subset of `visible` costs, and
 //! at most what every superset of `used` costs. Start reading at [`Facts::bounds`].
 
+mod engine;
+mod meter;
 mod set;
 
+pub use engine::{Asked, Engine, Item};
+pub use meter::Meter;
 pub use set::Set;
 
 /// The number of an element: its position among the elements.

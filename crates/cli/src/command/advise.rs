@@ -5,7 +5,6 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use pgtailor::model::advice::{Advice, AdviceLimits, Weighing};
@@ -13,7 +12,7 @@ use pgtailor::model::snapshot::Snapshot;
 use pgtailor::model::unit::{Bytes, f64_as_count};
 use pgtailor::report::migration::{self, Script};
 use pgtailor::report::{AdviceReport, record};
-use pgtailor::{Database, OtherMajor, WorkloadOptions};
+use pgtailor::{AdviseOptions, Database};
 
 use super::database;
 use super::twin::other_major;
@@ -170,23 +169,9 @@ fn write_migration(advice: &Advice, tool: &str, arguments: &MigrationArguments, 
     Ok(())
 }
 
-/// What advice is wanted: the names and types of the use case, which reads it.
-#[expect(dead_code, reason = "the use case that reads it is not joined yet")]
-struct AdviseOptions {
-    workload: WorkloadOptions,
-    limits: AdviceLimits,
-    weighing: Weighing,
-    time_limit: Duration,
-    gap: f64,
-    drops: bool,
-    server: Option<PathBuf>,
-    other_major: OtherMajor,
-}
-
-/// The one place that asks. Without the use case there is no answer, and none is made up.
-#[expect(clippy::unused_async, reason = "the use case waits for a server")]
-async fn answer(source: &Source, _options: AdviseOptions) -> anyhow::Result<Advice> {
+async fn answer(source: &Source, options: AdviseOptions) -> Result<Advice, pgtailor::Error> {
     match source {
-        Source::Snapshot(_) | Source::Database(_) => anyhow::bail!("this program cannot search for advice yet"),
+        Source::Snapshot(snapshot) => pgtailor::advise_snapshot(snapshot, &options).await,
+        Source::Database(database) => pgtailor::advise(database, &options).await,
     }
 }

@@ -1,0 +1,108 @@
+//! From a workload to advice: candidates, their sizes and upkeep, the search, the bound, and the evidence.
+//!
+//! A function of its arguments and of what the port answers. Start reading at [`advise`].
+
+mod elements;
+mod evidence;
+mod losers;
+mod name;
+mod questions;
+mod refine;
+
+use std::collections::BTreeMap;
+
+use pgtailor_model::advice::{Advice, AdviceLimits, Bound, Effort, Weighing};
+use pgtailor_model::snapshot::Snapshot;
+use pgtailor_model::twin::Fidelity;
+use pgtailor_model::what_if::WhatIf;
+use pgtailor_model::workload::Workload;
+
+use crate::bound::{self, BoundOptions, Incumbent};
+use crate::candidate::{Candidates, Context, propose};
+use crate::cost::Engine;
+use crate::select;
+
+pub use name::free_name;
+
+/// How far the search for a bound goes: plannings in one batch as many as keep a pool of sessions busy, parts and branchings as many as a time limit
+/// of minutes reaches.
+const BOUND: BoundOptions = BoundOptions { gap: 0.01, calls: 0, batch: 64, parts: 1_000, branchings: 1_000_000 };
+
+/// A statement as the server accepts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The text, with `$n` for parameters.
+    pub text: String,
+    /// The parameters' types as a cast writes them.
+    pub types: Vec<String>,
+}
+
+/// What advice is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The database.
+    pub snapshot: &'a Snapshot,
+    /// What it is asked to do, with bindings.
+    pub workload: &'a Workload,
+    /// By fingerprint, the statements that the server accepts.
+    pub statements: &'a BTreeMap<String, Statement>,
+    /// By fingerprint, why others are not.
+    pub refused: &'a BTreeMap<String, String>,
+    /// What the answer must keep to.
+    pub limits: &'a AdviceLimits,
+    /// What statements are weighed by.
+    pub weighing: Weighing,
+    /// Seconds that the workload took; `None` when it is not known.
+    pub window: Option<f64>,
+    /// Whether the server's counters are of the same period as the statements.
+    pub counters_belong: bool,
+    /// Whether indexes may be dropped.
+    pub drops: bool,
+    /// How well the port plans; `None` when it is the database itself.
+    pub fidelity: Option<&'a Fidelity>,
+    /// Most plannings for the search.
+    pub calls: usize,
+    /// The gap at which the search for a better bound stops, 0 to 1.
+    pub gap: f64,
+}
+
+/// The best set of changes that is found while `keep_going`.
+///
+/// # Errors
+/// When the port cannot answer any more.
+pub fn advise<W: WhatIf>(
+    request: &Request<'_>,
+    what_if: &mut W,
+    keep_going: &mut dyn FnMut() -> bool,
+) -> Result<Advice, W::Error> {
+    let context = Context { snapshot: request.snapshot, workload: request.workload, max_columns: request.limits.columns };
+    let Candidates { proposed, refused } = propose(&context);
+    let mut elements = elements::Elements::of(request, proposed, refused, what_if)?;
+    let (asked, unplanned) = questions::questions(request, &elements);
+    let mut engine = Engine::new(what_if, elements.items.clone(), asked);
+    let baseline = questions::baseline(request, &mut engine, &elements.problem.existing())?;
+    elements.limit(request, &baseline);
+    let supported = elements.supported(engine.asked());
+    let effort = select::Effort { calls: request.calls, patience: 2 };
+    let chosen = select::select(&mut engine, &elements.problem, &supported, effort, keep_going)?;
+    let mut refined = refine::refine(request, &mut engine, &elements, &baseline, &chosen.elements)?;
+    let incumbent = Incumbent { chosen: refined.elements.clone(), cost: refined.cost };
+    let wanted = BoundOptions { gap: request.gap, calls: request.calls, ..BOUND };
+    let outcome = bound::bound(&mut engine, &elements.problem.program, &incumbent, &wanted, keep_going)?;
+    if let Some(better) = &outcome.improved {
+        let again = refine::refine(request, &mut engine, &elements, &baseline, &better.chosen)?;
+        if again.cost < refined.cost {
+            refined = again;
+        }
+    }
+    let mut advice = evidence::advice(request, &mut engine, &elements, &baseline, &refined, unplanned)?;
+    let lower = outcome.lower.min(advice.cost_after);
+    advice.bound = Bound {
+        lower,
+        gap: if advice.cost_after > 0.0 { (advice.cost_after - lower) / advice.cost_after } else { 0.0 },
+        candidates: elements.items.len(),
+        proven: outcome.is_proven(),
+    };
+    advice.effort = Effort { what_if_calls: engine.calls(), candidates: elements.items.len(), ..advice.effort };
+    Ok(advice)
+}
