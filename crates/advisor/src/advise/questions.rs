@@ -78,24 +78,31 @@ pub(super) fn baseline<W: WhatIf>(
 ) -> Result<Baseline, W::Error> {
     let numbers: Vec<usize> = (0..engine.asked().len()).collect();
     let answers = engine.plan(&numbers, existing)?;
-    let mut unplanned: BTreeMap<usize, String> = BTreeMap::new();
+    let mut reasons: BTreeMap<usize, String> = BTreeMap::new();
+    let mut planned: BTreeMap<usize, f64> = BTreeMap::new();
     let mut costs = Vec::new();
     for (number, answer) in numbers.iter().zip(answers) {
+        let (query, share) = (engine.asked()[*number].query, engine.asked()[*number].share);
         match answer {
-            Ok(planned) => {
-                engine.learn(*number, existing, &planned);
-                costs.push(Some(planned.cost));
+            Ok(plan) => {
+                engine.learn(*number, existing, &plan);
+                *planned.entry(query).or_default() += share;
+                costs.push(Some(plan.cost));
             }
             Err(reason) => {
-                unplanned.insert(engine.asked()[*number].query, reason);
+                reasons.insert(query, reason);
                 costs.push(None);
             }
         }
     }
-    for number in &numbers {
-        if unplanned.contains_key(&engine.asked()[*number].query) {
-            engine.weigh(*number, 0.0);
-        }
+    // Values that do not fit are left out of their statement; without any that fits, and counts, nothing is known of it.
+    let unplanned = reasons.into_iter().filter(|(query, _)| planned.get(query).is_none_or(|share| *share <= 0.0));
+    let unplanned: BTreeMap<usize, String> = unplanned.collect();
+    for (number, cost) in numbers.iter().zip(&costs) {
+        let asked = &engine.asked()[*number];
+        let whole = planned.get(&asked.query).copied().unwrap_or_default();
+        let factor = if cost.is_some() && whole > 0.0 { 1.0 / whole } else { 0.0 };
+        engine.scale(*number, factor);
     }
     let sum = |engine: &Engine<'_, W>| -> f64 {
         let weighed = engine.asked().iter().zip(&costs);
@@ -113,9 +120,9 @@ pub(super) fn baseline<W: WhatIf>(
         let time: f64 = planned.map(|(query, _)| query.total_time.0).sum();
         unit = if whole > 0.0 && time > 0.0 { time / whole } else { 1.0 };
         for number in &numbers {
-            let (query, weight) = (engine.asked()[*number].query, engine.asked()[*number].weight);
+            let query = engine.asked()[*number].query;
             if by_query[query] > 0.0 && time > 0.0 {
-                engine.weigh(*number, weight * queries[query].total_time.0 / by_query[query]);
+                engine.weigh(*number, queries[query].total_time.0 / by_query[query]);
             }
         }
     }
