@@ -104,4 +104,9 @@ pub trait WhatIf {
 
     /// The size of `candidate`, or why there can be no such index.
     fn size(&mut self, candidate: &CandidateIndex) -> Result<Result<CandidateSize, String>, Self::Error>;
+
+    /// The sizes of `candidates`, in their order: for an adapter to which many at once are cheaper than one by one.
+    fn sizes(&mut self, candidates: &[CandidateIndex]) -> Result<Vec<Result<CandidateSize, String>>, Self::Error> {
+        candidates.iter().map(|candidate| self.size(candidate)).collect()
+    }
 }

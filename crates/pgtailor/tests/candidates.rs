@@ -5,7 +5,7 @@
 mod script;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use jiff::Timestamp;
@@ -22,10 +22,7 @@ use pgtailor_advisor::candidate::{Candidates, Context, MOST_PER_STATEMENT, Subje
 use pgtailor_postgres::bench::{Filling, load};
 use pgtailor_sql::{Collector, Kind, Observation, Values};
 use pgtailor_testkit::server::Server;
-use tpchgen::generators::{
-    CustomerGenerator, LineItemGenerator, NationGenerator, OrderGenerator, PartGenerator, PartSuppGenerator, RegionGenerator,
-    SupplierGenerator,
-};
+use pgtailor_testkit::tpch;
 
 /// Most keys of a candidate.
 const MAX_COLUMNS: usize = 4;
@@ -194,25 +191,17 @@ const TPCH_KEYS: &str = "
     ALTER TABLE customer ADD PRIMARY KEY (c_custkey); ALTER TABLE partsupp ADD PRIMARY KEY (ps_partkey, ps_suppkey);
     ALTER TABLE orders ADD PRIMARY KEY (o_orderkey); ALTER TABLE lineitem ADD PRIMARY KEY (l_orderkey, l_linenumber)";
 
-fn fill<T: Display>(script: &mut String, table: &str, rows: impl Iterator<Item = T>) {
-    let _ = writeln!(script, "COPY {table} FROM STDIN (DELIMITER '|');");
-    for row in rows {
-        let _ = writeln!(script, "{}", row.to_string().trim_end_matches('|'));
-    }
-    script.push_str("\\.\n");
-}
-
-fn tpch() -> Server {
+fn tpch_server() -> Server {
     let server = quiet();
-    let mut data = include_str!("../../sql/tests/tpch/schema.sql").to_owned();
-    fill(&mut data, "region", RegionGenerator::new(TPCH_SCALE, 1, 1).iter());
-    fill(&mut data, "nation", NationGenerator::new(TPCH_SCALE, 1, 1).iter());
-    fill(&mut data, "part", PartGenerator::new(TPCH_SCALE, 1, 1).iter());
-    fill(&mut data, "supplier", SupplierGenerator::new(TPCH_SCALE, 1, 1).iter());
-    fill(&mut data, "partsupp", PartSuppGenerator::new(TPCH_SCALE, 1, 1).iter());
-    fill(&mut data, "customer", CustomerGenerator::new(TPCH_SCALE, 1, 1).iter());
-    fill(&mut data, "orders", OrderGenerator::new(TPCH_SCALE, 1, 1).iter());
-    fill(&mut data, "lineitem", LineItemGenerator::new(TPCH_SCALE, 1, 1).iter());
+    let mut data = tpch::SCHEMA.to_owned();
+    for (table, lines) in tpch::tables(TPCH_SCALE) {
+        let _ = writeln!(data, "COPY {table} FROM STDIN (DELIMITER '|');");
+        for line in lines {
+            data.push_str(&line);
+            data.push('\n');
+        }
+        data.push_str("\\.\n");
+    }
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     file.write_all(data.as_bytes()).expect("written");
     let output = server.run_file("postgres", file.path());
@@ -224,7 +213,7 @@ fn tpch() -> Server {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn joins_of_tpch_are_looked_up_covered_and_narrowed() {
-    let advised = Advised::of(tpch(), &script::statements(include_str!("../../sql/tests/tpch/queries.sql"))).await;
+    let advised = Advised::of(tpch_server(), &script::statements(include_str!("../../sql/tests/tpch/queries.sql"))).await;
     advised.tell("TPC-H");
     advised.proposes(&[
         // Keys of joins, alone and with what filters.

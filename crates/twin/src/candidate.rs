@@ -375,8 +375,11 @@ fn array(elements: impl Iterator<Item = String>) -> String {
     format!("'{{{}}}'", elements.collect::<Vec<_>>().join(", "))
 }
 
-/// The table of `candidate`, and the tables with rows under it with their identifiers in the twin; or why there can be no index.
-fn place_of<'a>(twin: &'a Twin, candidate: &CandidateIndex) -> Result<(&'a Relation, Vec<(&'a Relation, Oid)>), String> {
+/// The table of a candidate, and the tables with rows under it with their identifiers in the twin.
+type Place<'a> = (&'a Relation, Vec<(&'a Relation, Oid)>);
+
+/// Where `candidate` would be, or why there can be no index.
+fn place_of<'a>(twin: &'a Twin, candidate: &CandidateIndex) -> Result<Place<'a>, String> {
     let table = twin.inputs.relations.iter().find(|relation| relation.oid == candidate.table);
     let table = table.ok_or("the table is not in the twin")?;
     let leaves = leaves_of(twin, table).into_iter().map(|leaf| Some((leaf, twin.relations.get(&leaf.oid)?.oid)));

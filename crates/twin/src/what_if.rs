@@ -249,4 +249,8 @@ impl WhatIf for BlockingWhatIf {
     fn size(&mut self, candidate: &CandidateIndex) -> Result<Result<CandidateSize, String>, TwinError> {
         self.runtime.block_on(self.what_if.size(candidate))
     }
+
+    fn sizes(&mut self, candidates: &[CandidateIndex]) -> Result<Vec<Result<CandidateSize, String>>, TwinError> {
+        self.runtime.block_on(self.what_if.make_all(candidates))
+    }
 }

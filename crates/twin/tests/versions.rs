@@ -2,8 +2,6 @@
 
 #![expect(clippy::print_stdout, reason = "the figures of a test that ran are worth reading")]
 
-#[path = "../../sql/tests/script/mod.rs"]
-mod script;
 mod support;
 
 use pgtailor_model::name::quote_literal;
@@ -77,7 +75,7 @@ async fn what_each_version_adds_is_planned_alike() {
     let source = Source::with("CREATE EXTENSION IF NOT EXISTS btree_gist").await;
     let major = source.lab.version().major;
     for (_, sql) in [(13, ALL)].iter().chain(SINCE).filter(|(since, _)| *since <= major) {
-        for statement in script::statements(sql) {
+        for statement in support::script::statements(sql) {
             source.run(&statement).await;
         }
     }

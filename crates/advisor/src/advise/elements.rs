@@ -7,7 +7,7 @@ use pgtailor_model::catalog::{Index, Table};
 use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::Oid;
 use pgtailor_model::unit::{Bytes, Rows};
-use pgtailor_model::what_if::{CandidateStatistics, WhatIf};
+use pgtailor_model::what_if::{CandidateIndex, CandidateStatistics, WhatIf};
 
 use super::Request;
 use super::questions::Baseline;
@@ -64,21 +64,26 @@ impl Elements {
                 }
             }
         }
+        let mut candidates = Vec::new();
         for (subject, support) in proposed {
             match subject {
                 Subject::Statistics(statistics) => {
                     elements.statistics.insert(statistics, support);
                 }
-                Subject::Index(candidate) => match what_if.size(&candidate)? {
-                    Ok(size) => {
-                        let size = size.pages.bytes(block);
-                        let (table, definition) = (candidate.table, candidate.definition.clone());
-                        elements.add(Item::Candidate(candidate), table, &definition, size, support, request, &writes, &rates);
-                    }
-                    Err(reason) => {
-                        elements.refused.insert(Refused { subject: Subject::Index(candidate), reason });
-                    }
-                },
+                Subject::Index(candidate) => candidates.push((candidate, support)),
+            }
+        }
+        let indexes: Vec<CandidateIndex> = candidates.iter().map(|(candidate, _)| candidate.clone()).collect();
+        for ((candidate, support), size) in candidates.into_iter().zip(what_if.sizes(&indexes)?) {
+            match size {
+                Ok(size) => {
+                    let size = size.pages.bytes(block);
+                    let (table, definition) = (candidate.table, candidate.definition.clone());
+                    elements.add(Item::Candidate(candidate), table, &definition, size, support, request, &writes, &rates);
+                }
+                Err(reason) => {
+                    elements.refused.insert(Refused { subject: Subject::Index(candidate), reason });
+                }
             }
         }
         for (table, index, definition, size) in existing {

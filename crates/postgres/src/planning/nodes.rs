@@ -52,7 +52,7 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 #[serde(default)]
 struct Node<'a> {
     #[serde(borrow, rename = "Node Type")]
-    node_type: Option<Text<'a>>,
+    kind: Option<Text<'a>>,
     #[serde(borrow, rename = "Join Type")]
     join_type: Option<Text<'a>>,
     #[serde(borrow, rename = "Strategy")]
@@ -93,7 +93,7 @@ fn outline(plans: &[Statement<'_>]) -> Outline {
 }
 
 fn add(node: &Node<'_>, depth: u16, found: &mut Outline) {
-    let mut what = node.node_type.as_ref().map(|text| text.0.as_ref()).unwrap_or_default().to_owned();
+    let mut what = node.kind.as_ref().map(|text| text.0.as_ref()).unwrap_or_default().to_owned();
     let details =
         [&node.join_type, &node.strategy, &node.partial_mode, &node.operation, &node.scan_direction, &node.parent_relationship];
     for Text(value) in details.into_iter().flatten() {

@@ -121,8 +121,8 @@ impl Read {
         if new.is_empty() {
             return Ok(());
         }
-        const TYPES: [Type; 4] = [Type::OID_ARRAY, Type::OID_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY];
-        let statement = session.size_questions.prepared(&session.client, Question::Classes, &TYPES).await?;
+        let types = [Type::OID_ARRAY, Type::OID_ARRAY, Type::TEXT_ARRAY, Type::TEXT_ARRAY];
+        let statement = session.size_questions.prepared(&session.client, Question::Classes, &types).await?;
         let kinds: Vec<u32> = new.iter().map(|class| class.0).collect();
         let collations: Vec<u32> = new.iter().map(|class| class.1).collect();
         let methods: Vec<&str> = new.iter().map(|class| class.2.as_str()).collect();
@@ -233,11 +233,12 @@ impl Read {
         Ok(self.widths.get(&(relation, column.to_owned())).cloned().flatten())
     }
 
-    /// What the columns in `wanted` are stored as, among those that were read.
+    /// What is stored of a key, if it was read.
     pub(super) fn known_class(&self, class: &ClassOf) -> Option<&Stored> {
         self.classes.get(class)?.as_ref()
     }
 
+    /// The numbers of a column, if they were read.
     pub(super) fn known_statistics(&self, relation: u32, column: &str) -> Option<&Statistics> {
         self.statistics.get(&(relation, column.to_owned()))?.as_ref()
     }

@@ -193,7 +193,9 @@ pub async fn read_ahead(
         for key in &definition.keys {
             match &key.part {
                 KeyPart::Column(name) => {
-                    named(name).into_iter().for_each(|column| add(column, key.operator_class.as_ref(), &mut whole));
+                    if let Some(column) = named(name) {
+                        add(column, key.operator_class.as_ref(), &mut whole);
+                    }
                 }
                 KeyPart::Expression(text) => {
                     let mentioned = about.columns.iter().filter(|column| mentions(text, &column.name));

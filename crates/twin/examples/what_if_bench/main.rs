@@ -119,7 +119,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let questions: Vec<Question<'_>> = STATEMENTS.iter().map(|text| Question { text, types: &[], binding: None }).collect();
     let twin = Twin::raise(&snapshot, &RaiseOptions::default()).await?.twin;
     let tables: Vec<&str> = (0..candidates.len()).map(table_of).collect();
-    speed::print(twin, &candidates, &tables, &questions).await?;
+    Box::pin(speed::print(twin, &candidates, &tables, &questions)).await?;
 
     let source = tpch().await;
     let snapshot = source.captured(StatisticsLevel::Exact).await;

@@ -38,7 +38,11 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 pub async fn print(twin: Twin, candidates: &[CandidateIndex], tables: &[&str], questions: &[Question<'_>]) -> Outcome<()> {
     let sizing = sizing(&twin, candidates, tables).await?;
     let mut what_if = TwinWhatIf::open(twin, 1).await?;
+    let before = (plannings::own_time()?, what_if.twin().lab().cpu_time()?);
     let created = created(&mut what_if, candidates).await?;
+    let each = |time: Duration| milliseconds(time) / count_as_f64(u64::try_from(candidates.len()).unwrap_or(1));
+    let client = each(plannings::own_time()?.saturating_sub(before.0));
+    let server = each(what_if.twin().lab().cpu_time()?.saturating_sub(before.1));
     let whole: Vec<f64> = created.clone();
     let rest: Vec<f64> = created.iter().zip(&sizing).filter_map(|(whole, sizing)| Some((whole - (*sizing)?).max(0.0))).collect();
     let sizing: Vec<f64> = sizing.into_iter().flatten().collect();
@@ -50,6 +54,7 @@ pub async fn print(twin: Twin, candidates: &[CandidateIndex], tables: &[&str], q
         middle(&sizing, 0.5),
         middle(&rest, 0.5)
     );
+    println!("  processor time each, on average: client {client:.2} ms, server {server:.2}");
 
     let mut best = [f64::INFINITY; 2];
     for _ in 0..ROUNDS {

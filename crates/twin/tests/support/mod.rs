@@ -4,6 +4,8 @@
 
 pub mod candidates;
 pub mod fuzz;
+#[path = "../../../sql/tests/script/mod.rs"]
+pub mod script;
 pub mod tpch;
 
 use std::collections::BTreeMap;
