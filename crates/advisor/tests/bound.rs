@@ -199,8 +199,8 @@ proptest! {
         let Some(incumbent) = start(&planner, &program) else { return Ok(()) };
         let outcome = solve(&mut planner, &program, &incumbent, &OPTIONS);
         prop_assert!(outcome.calls < 20_000, "asked again and again: {outcome:?}");
-        prop_assert!(outcome.gap >= 0.0 && outcome.lower.is_finite());
-        prop_assert!(outcome.improved.is_none_or(|found| program.fits(&found.chosen)));
+        let found = outcome.improved.unwrap_or(incumbent);
+        prop_assert!(program.fits(&found.chosen) && outcome.lower <= found.cost && (0.0..=1.0).contains(&outcome.gap));
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! these elements only: what nobody proposed is not in it. And it holds for the planner as far as the planner is monotone: that one more index
 //! never makes the best plan dearer is broken by about one pair of configurations in a hundred, mostly by less than a hundredth.
 //!
-//! What the planner answered makes for every question a list of choices ([`tree`]); with prices on elements every question can choose for itself
-//! ([`lagrange`]); the planner is asked about the choices that are picked and of which only a lower bound is known; and where limits keep
-//! the choices from agreeing, an element is fixed both ways and either is bounded ([`search`]). Every configuration that looks better than the best
-//! is priced by the planner directly ([`direct`]). The search is anytime: more calls and more patience only raise the bound.
+//! What the planner answered makes for every question a list of choices (`tree`); with prices on elements every question can choose for itself
+//! (`lagrange`); the planner is asked about the choices that are picked and of which only a lower bound is known; and where limits keep
+//! the choices from agreeing, an element is fixed both ways and either is bounded (`search`). Every configuration that looks better than the best
+//! is priced by the planner directly (`direct`). It can be stopped at any time; while it runs the bound only rises.
 //!
 //! The choices are those of Dash, Polyzotis and Ailamaki, "`CoPhy`: a scalable, portable, and interactive index advisor" (VLDB 2011), but from
 //! plannings, not from templates. Start reading at [`bound`].

@@ -16,7 +16,7 @@ pub(super) type Fixed = Vec<Option<bool>>;
 pub(super) struct Model<'a> {
     /// Elements and limits as given.
     pub(super) program: &'a Program,
-    /// The limits; the first [`Self::n_global`] are about all elements.
+    /// The limits, those on all elements first.
     pub(super) rows: Vec<Row>,
     /// What fixed elements and limits leave open.
     pub(super) fixed: Fixed,

@@ -77,6 +77,7 @@ impl Relaxation {
         let mut relaxation = Self::default();
         let mut column_of = vec![None; fixed.len()];
         let left: Vec<f64> = model.rows.iter().map(|row| row.left(fixed)).collect::<Option<_>>()?;
+        // At most three limits are on all elements; those on single tables are left to prices.
         let global: Vec<(Vec<f64>, f64)> =
             model.rows.iter().zip(&left).take(3).map(|(row, left)| (dense(&row.amounts, fixed.len()), *left)).collect();
         for question in 0..model.trees.len() {

@@ -94,10 +94,10 @@ impl<'a, C: Costs> Search<'a, C> {
         (self.lower(), self.best, self.calls)
     }
 
-    /// No configuration costs less.
+    /// No configuration costs less, the best included: where answers contradict each other it can cost less than they say it must.
     pub(super) fn lower(&self) -> f64 {
         let open = self.open.peek().map_or(f64::INFINITY, |node| node.0.bound);
-        open.min(self.settled).max(0.0)
+        open.min(self.settled).clamp(0.0, self.best.cost.max(0.0))
     }
 
     /// The least bound of nodes that are done.
@@ -210,22 +210,26 @@ impl<'a, C: Costs> Search<'a, C> {
         } else {
             Rc::clone(&node.prices)
         };
-        let fixed = Rc::new(fixed);
-        let asked = self.unexplored(&relaxation, &solution.choices);
-        if asked.is_empty() || self.tries <= self.calls / 2 {
-            self.round(&fixed, &shares)?;
-        }
-        if !asked.is_empty() {
-            self.ask(&asked)?;
-            self.open.push(Reverse(Node { bound, number: node.number, fixed, prices }));
+        let rest = Node { bound, fixed: Rc::new(fixed), number: node.number, prices };
+        // Time that is up is not spent on plannings.
+        if !keep_going() {
+            self.open.push(Reverse(rest));
             return Ok(true);
         }
-        let is_open = relaxation.columns.iter().any(|column| fixed[*column].is_none());
-        if is_open && self.branchings >= self.options.branchings {
-            self.open.push(Reverse(Node { bound, number: node.number, fixed, prices }));
-            return Ok(false);
+        let asked = self.unexplored(&relaxation, &solution.choices);
+        if asked.is_empty() || self.tries <= self.calls / 2 {
+            self.round(&rest.fixed, &shares)?;
         }
-        self.branch(&relaxation, &solution, &shares, &fixed, &prices, bound);
+        let is_open = relaxation.columns.iter().any(|column| rest.fixed[*column].is_none());
+        if !asked.is_empty() {
+            self.ask(&asked)?;
+            self.open.push(Reverse(rest));
+        } else if is_open && self.branchings >= self.options.branchings {
+            self.open.push(Reverse(rest));
+            return Ok(false);
+        } else {
+            self.branch(&relaxation, &solution, &shares, rest);
+        }
         Ok(true)
     }
 
@@ -291,43 +295,41 @@ impl<'a, C: Costs> Search<'a, C> {
         picked.into_iter().map(|(_, question, part)| (question, trees[question].ask(part))).collect()
     }
 
-    /// Fixes the element that is least decided both ways.
-    fn branch(
-        &mut self,
-        relaxation: &Relaxation,
-        solution: &Solution,
-        shares: &[f64],
-        fixed: &Rc<Fixed>,
-        prices: &Rc<Kept>,
-        bound: f64,
-    ) {
+    /// Fixes the element of `node` that is least decided both ways.
+    fn branch(&mut self, relaxation: &Relaxation, solution: &Solution, shares: &[f64], node: Node) {
         let mut paid = relaxation.upkeep.clone();
         for (link, price) in relaxation.links.iter().zip(&solution.prices) {
             paid[link.column] += price.abs();
         }
-        let undecided = relaxation.columns.iter().zip(&paid).filter(|(column, _)| fixed[**column].is_none());
+        let undecided = relaxation.columns.iter().zip(&paid).filter(|(column, _)| node.fixed[**column].is_none());
+        // What is paid says how much the decision matters; a little of it counts also where the averages are decided.
         let weight = |column: usize, paid: f64| (0.01 + shares[column].min(1.0 - shares[column])) * paid;
         let chosen = undecided.max_by(|(one, one_paid), (other, other_paid)| {
             weight(**one, **one_paid).total_cmp(&weight(**other, **other_paid)).then(other.cmp(one))
         });
         let Some((chosen, _)) = chosen else {
-            // Everything that matters is fixed, so the bound is exact, unless fixing was what just decided the last.
             if relaxation.columns.is_empty() {
-                self.settled = self.settled.min(bound);
+                // Everything that matters was fixed, so the bound is exact.
+                self.settled = self.settled.min(node.bound);
             } else {
-                self.nodes += 1;
-                self.open.push(Reverse(Node { bound, number: self.nodes, fixed: Rc::clone(fixed), prices: Rc::clone(prices) }));
+                // The last of it was fixed just now.
+                self.open.push(Reverse(node));
             }
             return;
         };
         self.branchings += 1;
         let likely = shares[*chosen] >= 0.5;
         for value in [!likely, likely] {
-            let mut fixed = (**fixed).clone();
+            let mut fixed = (*node.fixed).clone();
             fixed[*chosen] = Some(value);
             if self.model.settle(&mut fixed) {
                 self.nodes += 1;
-                self.open.push(Reverse(Node { bound, number: self.nodes, fixed: Rc::new(fixed), prices: Rc::clone(prices) }));
+                self.open.push(Reverse(Node {
+                    fixed: Rc::new(fixed),
+                    number: self.nodes,
+                    prices: Rc::clone(&node.prices),
+                    ..node
+                }));
             }
         }
     }
