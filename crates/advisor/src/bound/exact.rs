@@ -1,4 +1,4 @@
-//! The same problem for a solver of mixed-integer programmes, HiGHS, for the last per mille of a gap.
+//! The same problem for a solver of mixed-integer programmes, `HiGHS`, for the last per mille of a gap.
 //!
 //! Elements are binary and choices continuous: with the elements decided every question's part is solved by one choice. Requirements of a
 //! question and an element are one row for all choices, which makes the linear relaxation as tight as one question's part can be. Built only with the
