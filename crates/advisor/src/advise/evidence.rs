@@ -18,7 +18,7 @@ use super::name::free_name;
 use super::questions::Baseline;
 use super::refine::Refined;
 use crate::cost::{Element, Engine, Item, Set};
-use crate::select::{order, planned};
+use crate::select::{self, Chosen, order, planned};
 
 /// Everything but the bound and what it took.
 pub(super) fn advice<W: WhatIf>(
@@ -28,6 +28,7 @@ pub(super) fn advice<W: WhatIf>(
     baseline: &Baseline,
     refined: &Refined,
     skipped: Vec<Skipped>,
+    keep_going: &mut dyn FnMut() -> bool,
 ) -> Result<Advice, W::Error> {
     let steps = steps(engine, elements, refined)?;
     let named = names(request, elements, refined);
@@ -38,7 +39,8 @@ pub(super) fn advice<W: WhatIf>(
         recommendations.extend(recommendation(request, elements, refined, step, name, &statements));
     }
     recommendations.extend(drops(request, elements, refined, &recommendations));
-    let front = front(elements, baseline, &steps);
+    let smaller = select::front(engine, &elements.problem, &refined.elements, keep_going)?;
+    let front = front(elements, baseline, &steps, &smaller);
     let rejected = losers::losers(request, engine, elements, refined, &named);
     let chosen = &refined.elements;
     let snapshot = request.snapshot;
@@ -268,19 +270,23 @@ fn statements<W: WhatIf>(
     statements
 }
 
-/// What the first so many recommendations take and bring.
-fn front(elements: &Elements, baseline: &Baseline, steps: &[Step]) -> Vec<FrontPoint> {
-    let existing = elements.problem.upkeep_of(&elements.problem.existing());
-    let mut points = vec![FrontPoint { size: Bytes(0), cost: baseline.cost + existing, upkeep: 0.0, indexes: 0 }];
-    for (number, step) in (1..).zip(steps) {
-        let new = step.elements.difference(&elements.problem.existing());
-        points.push(FrontPoint {
-            size: Bytes(f64_as_count(elements.problem.size(&new))),
-            cost: step.after,
-            upkeep: elements.problem.upkeep_of(&new),
-            indexes: number,
-        });
-    }
+/// What the first so many recommendations take and bring, and the best smaller sets: of all that, what is better in cost or in size than
+/// everything else.
+fn front(elements: &Elements, baseline: &Baseline, steps: &[Step], smaller: &[Chosen]) -> Vec<FrontPoint> {
+    let problem = &elements.problem;
+    let existing = problem.existing();
+    let point = |there: &Set, cost: f64| {
+        let new = there.difference(&existing);
+        FrontPoint {
+            size: Bytes(f64_as_count(problem.size(&new))),
+            cost,
+            upkeep: problem.upkeep_of(&new),
+            indexes: problem.count_of(&new),
+        }
+    };
+    let mut points = vec![point(&existing, baseline.cost + problem.upkeep_of(&existing))];
+    points.extend(steps.iter().map(|step| point(&step.elements, step.after)));
+    points.extend(smaller.iter().map(|chosen| point(&chosen.elements, chosen.cost)));
     points.sort_by(|one, other| one.size.cmp(&other.size).then_with(|| one.cost.total_cmp(&other.cost)));
     let mut least = f64::INFINITY;
     points.retain(|point| {

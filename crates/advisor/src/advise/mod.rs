@@ -24,9 +24,9 @@ use crate::select;
 
 pub use name::free_name;
 
-/// How far the search for a bound goes: plannings in one batch as many as keep a pool of sessions busy, parts and branchings as many as a time limit
+/// How far the search for a bound goes: plannings in one batch as many as its author measured best, parts and branchings as many as a time limit
 /// of minutes reaches.
-const BOUND: BoundOptions = BoundOptions { gap: 0.01, calls: 0, batch: 64, parts: 1_000, branchings: 1_000_000 };
+const BOUND: BoundOptions = BoundOptions { gap: 0.01, calls: 0, batch: 256, parts: 2_000, branchings: 1_000_000 };
 
 /// A statement as the server accepts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub fn advise<W: WhatIf>(
             refined = again;
         }
     }
-    let mut advice = evidence::advice(request, &mut engine, &elements, &baseline, &refined, unplanned)?;
+    let mut advice = evidence::advice(request, &mut engine, &elements, &baseline, &refined, unplanned, keep_going)?;
     let lower = outcome.lower.min(advice.cost_after);
     advice.bound = Bound {
         lower,
@@ -103,6 +103,11 @@ pub fn advise<W: WhatIf>(
         candidates: elements.items.len(),
         proven: outcome.is_proven(),
     };
-    advice.effort = Effort { what_if_calls: engine.calls(), candidates: elements.items.len(), ..advice.effort };
+    advice.effort = Effort {
+        what_if_calls: engine.calls(),
+        plans_derived: engine.costs_derived(),
+        candidates: elements.items.len(),
+        ..advice.effort
+    };
     Ok(advice)
 }

@@ -47,6 +47,7 @@ pub struct Engine<'a, W> {
     asked: Vec<Asked>,
     facts: Vec<Facts>,
     calls: u64,
+    derived: u64,
 }
 
 /// Requests that can be planned under one configuration.
@@ -61,7 +62,7 @@ impl<'a, W: WhatIf> Engine<'a, W> {
     pub fn new(what_if: &'a mut W, items: Vec<Item>, asked: Vec<Asked>) -> Self {
         let numbers = (0..).zip(&items).map(|(number, item)| (item.clone(), number)).collect();
         let facts = vec![Facts::default(); asked.len()];
-        Self { what_if, items, numbers, asked, facts, calls: 0 }
+        Self { what_if, items, numbers, asked, facts, calls: 0, derived: 0 }
     }
 
     /// The questions.
@@ -88,6 +89,11 @@ impl<'a, W: WhatIf> Engine<'a, W> {
     /// How many questions were planned.
     pub fn calls(&self) -> u64 {
         self.calls
+    }
+
+    /// How many costs were wanted beside those, and followed from them.
+    pub fn costs_derived(&self) -> u64 {
+        self.derived
     }
 
     /// What is there when `elements` are: everything that exists and is no element stays.
@@ -189,6 +195,10 @@ impl<W: WhatIf> Costs for Engine<'_, W> {
             }
         }
         Ok(())
+    }
+
+    fn derived(&mut self, costs: usize) {
+        self.derived += u64::try_from(costs).unwrap_or_default();
     }
 }
 

@@ -44,4 +44,8 @@ impl<C: Costs> Costs for Meter<'_, C> {
         self.left -= asked.len();
         self.costs.ask(asked)
     }
+
+    fn derived(&mut self, costs: usize) {
+        self.costs.derived(costs);
+    }
 }

@@ -85,4 +85,7 @@ pub trait Costs {
 
     /// Plans each question with the set beside it (of which what is not relevant does not matter) and learns the facts.
     fn ask(&mut self, asked: &[(usize, Set)]) -> Result<(), Self::Error>;
+
+    /// Told that so many costs were wanted that followed from what is known, for those who count.
+    fn derived(&mut self, _costs: usize) {}
 }

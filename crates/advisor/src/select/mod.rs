@@ -4,6 +4,7 @@
 //! best set for the options known, which takes no planning; [`probe`] asks the planner around that set for options that are not known yet; so
 //! in turns, until nothing new comes of it. Start reading at [`select`].
 
+mod front;
 mod limits;
 mod options;
 mod order;
@@ -14,6 +15,7 @@ use crate::cost::{Costs, Element, Meter, Set};
 
 use self::options::Options;
 
+pub use front::front;
 pub use limits::Problem;
 pub use order::order;
 
