@@ -45,7 +45,7 @@ impl Elements {
     ) -> Result<Self, W::Error> {
         let snapshot = request.snapshot;
         let writes = writes(request.workload, snapshot, request.counters_belong);
-        let rates = Rates::of(snapshot, request.window);
+        let rates = Rates::of(&snapshot.settings, snapshot.server.block_size, request.window);
         let block = u64::from(snapshot.server.block_size);
         let mut elements = Self {
             items: Vec::new(),

@@ -8,9 +8,11 @@ mod writes;
 
 pub use writes::{TableWrites, Update, writes};
 
+use std::collections::BTreeMap;
+
 use pgtailor_model::advice::Upkeep;
 use pgtailor_model::index::{IndexDefinition, KeyPart};
-use pgtailor_model::snapshot::Snapshot;
+use pgtailor_model::snapshot::Setting;
 use pgtailor_model::unit::{Bytes, count_as_f64, f64_as_count};
 
 /// Bytes of a log record around an index entry: `SizeOfXLogRecord` (24), a block's header with its relation (20), `SizeOfBtreeInsert` (2),
@@ -46,12 +48,11 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// From the settings of the database; `window` in seconds.
-    pub fn of(snapshot: &Snapshot, window: Option<f64>) -> Self {
-        let block = f64::from(snapshot.server.block_size);
-        let number = |name: &str, default: f64| {
-            snapshot.settings.get(name).and_then(|setting| setting.value.parse().ok()).unwrap_or(default)
-        };
+    /// From the settings of the database, where they are known, and its block size in bytes; `window` in seconds.
+    pub fn of(settings: &BTreeMap<String, Setting>, block_size: u32, window: Option<f64>) -> Self {
+        let block = f64::from(block_size);
+        let number =
+            |name: &str, default: f64| settings.get(name).and_then(|setting| setting.value.parse().ok()).unwrap_or(default);
         Self {
             random_page: number("random_page_cost", 4.0),
             sequential_page: number("seq_page_cost", 1.0),
