@@ -99,19 +99,76 @@ pub fn select<C: Costs>(
     Ok(best)
 }
 
+/// By how much the workload's cost changes when `element` comes to `elements`, upkeep included; what is not known of either is planned.
+///
+/// # Errors
+/// When the planner cannot be asked.
+pub fn added<C: Costs>(costs: &mut C, problem: &Problem, elements: &Set, element: Element) -> Result<f64, C::Error> {
+    let with = elements.with(element);
+    let concerned = concerned(costs, element);
+    let mut unknown = Vec::new();
+    for question in &concerned {
+        unknown.extend([elements, &with].into_iter().filter_map(|there| request(costs, *question, there)));
+    }
+    costs.derived(2 * concerned.len() - unknown.len());
+    costs.ask(&unknown)?;
+    let gained: f64 = concerned.iter().map(|question| most(costs, *question, elements) - most(costs, *question, &with)).sum();
+    Ok(problem.upkeep(element) - gained)
+}
+
+/// By candidate among `elements`: by how much the workload's cost would rise without it, upkeep included; what is not known is planned, all
+/// at once.
+///
+/// # Errors
+/// When the planner cannot be asked.
+pub fn losses<C: Costs>(costs: &mut C, problem: &Problem, elements: &Set) -> Result<Vec<(Element, f64)>, C::Error> {
+    let members: Vec<Element> = elements.iter().filter(|member| !problem.exists(*member)).collect();
+    let concerned: Vec<Vec<usize>> = members.iter().map(|member| concerned(costs, *member)).collect();
+    let mut unknown: Vec<(usize, Set)> = Vec::new();
+    for (member, questions) in members.iter().zip(&concerned) {
+        let without = elements.without(*member);
+        unknown.extend(questions.iter().filter_map(|question| request(costs, *question, &without)));
+        unknown.extend(questions.iter().filter_map(|question| request(costs, *question, elements)));
+    }
+    unknown.sort();
+    unknown.dedup();
+    costs.derived((2 * concerned.iter().map(Vec::len).sum::<usize>()).saturating_sub(unknown.len()));
+    costs.ask(&unknown)?;
+    let loss = |(member, questions): (&Element, &Vec<usize>)| {
+        let without = elements.without(*member);
+        let lost: f64 =
+            questions.iter().map(|question| most(costs, *question, &without) - most(costs, *question, elements)).sum();
+        (*member, lost - problem.upkeep(*member))
+    };
+    Ok(members.iter().zip(&concerned).map(loss).collect())
+}
+
+/// Questions that count and whose plan `element` can change.
+fn concerned<C: Costs>(costs: &C, element: Element) -> Vec<usize> {
+    let counts = |question: &usize| costs.weight(*question) > 0.0 && costs.relevant(*question).contains(element);
+    (0..costs.questions()).filter(counts).collect()
+}
+
+/// What must be asked to know what `question` costs with `elements`; nothing when that is known.
+fn request<C: Costs>(costs: &C, question: usize, elements: &Set) -> Option<(usize, Set)> {
+    let visible = elements.intersection(costs.relevant(question));
+    let (least, most) = costs.facts(question).bounds(&visible);
+    (least < most).then_some((question, visible))
+}
+
+/// The weighed cost of `question` with `elements`: at most, which is what it is once it was asked.
+fn most<C: Costs>(costs: &C, question: usize, elements: &Set) -> f64 {
+    costs.weight(question) * costs.facts(question).bounds(&elements.intersection(costs.relevant(question))).1
+}
+
 /// `elements` without the candidates that cost more than they gain beside the others, each tried with the planner, the worst first.
 fn trimmed<C: Costs>(costs: &mut C, problem: &Problem, mut elements: Set) -> Result<Chosen, C::Error> {
     loop {
         let cost = planned(costs, problem, &elements)?;
-        let mut worst: Option<(f64, Element)> = None;
-        for member in elements.iter().filter(|member| !problem.exists(*member)) {
-            let loss = planned(costs, problem, &elements.without(member))? - cost;
-            if loss <= problem.minimal_gain.max(0.0) && worst.is_none_or(|(least, _)| loss < least) {
-                worst = Some((loss, member));
-            }
-        }
-        match worst {
-            Some((_, member)) => elements.remove(member),
+        let losses = losses(costs, problem, &elements)?;
+        let weak = losses.into_iter().filter(|(_, loss)| *loss <= problem.minimal_gain.max(0.0));
+        match weak.min_by(|one, other| one.1.total_cmp(&other.1)) {
+            Some((member, _)) => elements.remove(member),
             None => return Ok(Chosen { elements, cost }),
         };
     }

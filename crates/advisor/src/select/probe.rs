@@ -1,6 +1,6 @@
 //! Which sets the planner is asked about, so that the plans that matter become known.
 
-use super::Problem;
+use super::{Problem, request};
 use crate::cost::{Costs, Set};
 
 /// Layers that are peeled off: after so many, what is left is no alternative to anything.
@@ -24,7 +24,10 @@ pub(super) fn peel<C: Costs>(
     let is_affordable = |element: &u32| problem.allows(&existing.with(*element));
     let mut layers: Vec<(usize, Set)> = (0..costs.questions())
         .filter(|question| costs.weight(*question) > 0.0 && !supported[*question].is_empty())
-        .map(|question| (question, supported[question].iter().filter(is_affordable).collect::<Set>().union(&existing)))
+        .map(|question| {
+            let proposed: Set = supported[question].iter().filter(is_affordable).collect();
+            (question, proposed.union(&existing).intersection(costs.relevant(question)))
+        })
         .collect();
     for _ in 0..LAYERS {
         if layers.is_empty() || !keep_going() {
@@ -48,28 +51,21 @@ pub(super) fn around<C: Costs>(costs: &mut C, problem: &Problem, chosen: &Set) -
     let counting: Vec<usize> = (0..costs.questions()).filter(|question| costs.weight(*question) > 0.0).collect();
     let mut layers: Vec<(usize, Set)> = Vec::new();
     let beside = affordable(problem, chosen);
-    layers.extend(counting.iter().map(|question| (*question, beside.clone())));
+    layers.extend(counting.iter().map(|question| (*question, beside.intersection(costs.relevant(*question)))));
     for member in chosen.iter().filter(|member| !problem.exists(*member)) {
         let instead = affordable(problem, &chosen.without(member));
         let concerned = counting.iter().filter(|question| costs.relevant(**question).contains(member));
-        layers.extend(concerned.map(|question| (*question, instead.clone())));
+        layers.extend(concerned.map(|question| (*question, instead.intersection(costs.relevant(*question)))));
     }
     for _ in 0..LAYERS_AROUND {
-        let mut unknown: Vec<(usize, Set)> = Vec::new();
-        for (question, layer) in &layers {
-            let visible = layer.intersection(costs.relevant(*question));
-            let (least, most) = costs.facts(*question).bounds(&visible);
-            if least < most {
-                unknown.push((*question, visible));
-            }
-        }
-        unknown.sort();
-        unknown.dedup();
+        layers.sort();
+        layers.dedup();
+        let unknown: Vec<(usize, Set)> =
+            layers.iter().filter_map(|(question, layer)| request(costs, *question, layer)).collect();
         costs.ask(&unknown)?;
-        let kept = chosen.clone();
         layers = layers
             .into_iter()
-            .filter_map(|(question, layer)| Some((question, beneath(costs, problem, question, &layer, &kept)?)))
+            .filter_map(|(question, layer)| Some((question, beneath(costs, problem, question, &layer, chosen)?)))
             .collect();
     }
     Ok(())
@@ -82,9 +78,8 @@ fn affordable(problem: &Problem, base: &Set) -> Set {
 
 /// `layer` without the candidates beyond `kept` that the plan with it uses; `None` when it uses none, or was not planned.
 fn beneath<C: Costs>(costs: &C, problem: &Problem, question: usize, layer: &Set, kept: &Set) -> Option<Set> {
-    let visible = layer.intersection(costs.relevant(question));
     let facts = costs.facts(question).all();
-    let fact = facts.iter().rev().find(|fact| fact.used.is_subset_of(&visible) && visible.is_subset_of(&fact.visible))?;
+    let fact = facts.iter().rev().find(|fact| fact.used.is_subset_of(layer) && layer.is_subset_of(&fact.visible))?;
     let is_new = |element: &u32| !problem.exists(*element) && !kept.contains(*element);
     let used: Set = fact.used.iter().filter(is_new).collect();
     (!used.is_empty()).then(|| layer.difference(&used))
