@@ -2,6 +2,7 @@
 //!
 //! A function of its arguments and of what the port answers. Start reading at [`advise`].
 
+mod bounded;
 mod elements;
 mod evidence;
 mod losers;
@@ -17,16 +18,12 @@ use pgtailor_model::twin::Fidelity;
 use pgtailor_model::what_if::WhatIf;
 use pgtailor_model::workload::Workload;
 
-use crate::bound::{self, BoundOptions, Incumbent};
+use crate::bound::Incumbent;
 use crate::candidate::{Candidates, Context, propose};
 use crate::cost::Engine;
 use crate::select;
 
 pub use name::free_name;
-
-/// How far the search for a bound goes: plannings in one batch as many as its author measured best, parts and branchings as many as a time limit
-/// of minutes reaches.
-const BOUND: BoundOptions = BoundOptions { gap: 0.01, calls: 0, batch: 256, parts: 2_000, branchings: 1_000_000 };
 
 /// A statement as the server accepts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,8 +84,7 @@ pub fn advise<W: WhatIf>(
     let chosen = select::select(&mut engine, &elements.problem, &supported, effort, keep_going)?;
     let mut refined = refine::refine(request, &mut engine, &elements, &baseline, &chosen.elements)?;
     let incumbent = Incumbent { chosen: refined.elements.clone(), cost: refined.cost };
-    let wanted = BoundOptions { gap: request.gap, calls: request.calls, ..BOUND };
-    let outcome = bound::bound(&mut engine, &elements.problem.program, &incumbent, &wanted, keep_going)?;
+    let outcome = bounded::bounded(request, &mut engine, &elements.problem.program, &incumbent, keep_going)?;
     if let Some(better) = &outcome.improved {
         let again = refine::refine(request, &mut engine, &elements, &baseline, &better.chosen)?;
         if again.cost < refined.cost {
