@@ -81,6 +81,12 @@ impl Workload {
         Ok(Self { file: file.to_owned(), statements })
     }
 
+    /// The same workload with some of its statements only.
+    #[must_use]
+    pub fn only(&self, keep: impl Fn(&Statement) -> bool) -> Self {
+        Self { file: self.file.clone(), statements: self.statements.iter().filter(|one| keep(one)).cloned().collect() }
+    }
+
     /// The statements, in the order of their file.
     pub fn statements(&self) -> &[Statement] {
         &self.statements

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pgtailor::model::change::ChangeClass;
 
-pub use advise::{AdviseArguments, Budget, LimitArguments, MigrationArguments, WeighName, WhyArguments, WhyNotArguments};
+pub use advise::{
+    AdviseArguments, AdviseWhen, AdvisorArguments, Budget, LimitArguments, MigrationArguments, SearchArguments, WeighName,
+    WhyArguments, WhyNotArguments,
+};
 
 /// Fits a PostgreSQL database to its workload: finds what is slow, chooses what helps, applies it without blocking anyone, takes it back.
 #[derive(Debug, Parser)]
@@ -36,7 +39,7 @@ pub enum Command {
     /// See it work: a private server, a realistic workload, measured before and after
     Demo(DemoArguments),
     /// Walk the whole loop: analyze, choose, ask, apply, verify
-    Optimize(OptimizeArguments),
+    Optimize(Box<OptimizeArguments>),
     /// Write everything known about the database, without any row of data, to a file
     Capture(CaptureArguments),
     /// Show how tables are used and what is wrong, or with --plans how statements would be planned; exits with 1 when something is wrong
@@ -141,6 +144,9 @@ pub struct OptimizeArguments {
     /// Allow classes beside create-index and analyze
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     pub allow: Vec<ChangeClass>,
+
+    #[command(flatten)]
+    pub advisor: AdvisorArguments,
 }
 
 /// `pgtailor capture`
@@ -479,8 +485,8 @@ Examples:
   pgtailor check -d shop                               how tables are used, and what is wrong
   pgtailor workload -d shop                            which statements take the time
   pgtailor twin start shop.snapshot                    EXPLAIN its plans on this machine
+  pgtailor optimize -d shop                            what the workload needs; asks before it changes anything
   pgtailor optimize -d shop --dry-run --catalog indexes.toml
-  pgtailor optimize -d shop --catalog indexes.toml     asks before it changes anything
   pgtailor undo -d shop --all                          take everything back
 
 The database is chosen as psql chooses it: -d, DATABASE_URL, PGHOST, PGSERVICE, ~/.pgpass.
@@ -505,8 +511,11 @@ Examples:
 const OPTIMIZE_EXAMPLES: &str = "\
 Examples:
   pgtailor optimize --analyze-only                     findings, no changes
+  pgtailor optimize --dry-run --budget 1GB             what the workload needs, asked of a twin, as steps
+  pgtailor optimize --allow drop-index                 the same with drops; asks before it changes anything
   pgtailor optimize --catalog dreflowpro --dry-run     what would be built, and why the rest would not
   pgtailor optimize --catalog indexes.toml --yes       build what is missing, one index at a time
+  pgtailor optimize --catalog indexes.toml --advise    the same, and what the workload needs beside it
   pgtailor optimize --catalog indexes.toml --dry-run --format sql > indexes.sql
 
 Change classes: create-index, drop-index, reindex, analyze, vacuum, settings, statistics.";

@@ -222,3 +222,77 @@ fn flags_that_contradict_each_other_or_lead_nowhere_are_refused_before_anything_
     pgtailor.run(&["advise", "no-such.snapshot", "-d", "shop"]).expect_error(&["cannot be used with"]);
     pgtailor.run(&["advise", "no-such.snapshot", "--budget", "10%"]).expect_error(&["cannot read no-such.snapshot"]);
 }
+
+/// Two tables' worth of questions, and a catalog of which one entry pays, one is a prefix, one repeats the key, and one serves nothing.
+#[test]
+fn a_catalog_is_judged_by_what_the_workload_pays_for() {
+    use pgtailor_testkit::shop;
+    let server = Server::start();
+    let url = shop::create(&server, "shop");
+    let folder = tempfile::tempdir().expect("a folder");
+    let statements = "SELECT total FROM orders WHERE customer_id = 17 ORDER BY created_at DESC LIMIT 5;\n\
+                      SELECT count(*) FROM orders WHERE customer_id = 18;\n\
+                      INSERT INTO orders VALUES (1, 2, 'open', 3, now());\n";
+    let catalog = r#"
+[[index]]
+name = "by_customer"
+table = "orders"
+columns = ["customer_id", { column = "created_at", order = "desc" }]
+
+[[index]]
+name = "by_customer_alone"
+table = "orders"
+columns = ["customer_id"]
+
+[[index]]
+name = "again"
+table = "orders"
+columns = ["id"]
+
+[[index]]
+name = "by_status"
+table = "orders"
+columns = ["status"]
+
+[[index]]
+name = "nobody_asks"
+table = "customers"
+columns = ["name"]
+"#;
+    let path = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let (workload, catalog) = (path("statements.sql", statements), path("catalog.toml", catalog));
+    let pgtailor = Program::new(PGTAILOR).on(&url);
+    let before = server.dump_all("shop");
+    let judge = |present: &str| {
+        let run = pgtailor.run(&["advise", "--workload", &workload, "--catalog", &catalog, "--format", "json"]).expect_code(0);
+        let json: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
+        let entries = json["catalog"]["entries"].as_array().expect("entries").clone();
+        let worth: Vec<(String, String)> = entries
+            .iter()
+            .map(|entry| {
+                (entry["index"].as_str().unwrap_or("?").to_owned(), entry["worth"]["kind"].as_str().unwrap_or("?").to_owned())
+            })
+            .collect();
+        let expected = [("by_customer", "pays"), ("again", "superfluous"), ("by_status", "unused"), ("nobody_asks", "unused")];
+        for (name, kind) in expected {
+            assert!(worth.contains(&(name.to_owned(), kind.to_owned())), "{present}: {name} {kind}: {worth:?}\n{}", run.out);
+        }
+        assert!(entries[2]["loss_without"].as_f64().is_some_and(|loss| loss < 0.0), "its upkeep is saved: {}", entries[2]);
+        assert_eq!(entries[1]["replaced_by"][0]["name"], "by_customer", "{}", entries[1]);
+        let whole = &json["catalog"];
+        let (all, enough) = (whole["cost_whole"].as_f64(), whole["smallest"]["cost"].as_f64());
+        assert!(enough <= all && all < whole["cost_without"].as_f64(), "{whole}");
+        let sizes = (whole["smallest"]["size_bytes"].as_u64(), whole["size_bytes_whole"].as_u64());
+        assert!(sizes.0 < sizes.1, "{whole}");
+    };
+    judge("when none exists");
+    assert_eq!(server.dump_all("shop"), before, "a judgement changes nothing");
+    server.sql("shop", "CREATE INDEX by_customer ON orders (customer_id, created_at DESC); ANALYZE orders");
+    judge("when one exists");
+    let people = pgtailor.run(&["advise", "--workload", &workload, "--catalog", &catalog]).expect_code(0);
+    assert!(people.out.contains("The catalog: the workload pays for"), "{}", people.out);
+}

@@ -51,6 +51,128 @@ pub struct Advice {
     pub effort: Effort,
     /// What a reader should know, as sentences without a period.
     pub notes: Vec<String>,
+    /// What a declared catalog is worth; `None` when none was asked about.
+    #[serde(default)]
+    pub catalog: Option<CatalogAdvice>,
+}
+
+/// A declared catalog beside the workload. Costs are of the whole workload, with the upkeep of the entries that are there; an entry that exists
+/// already is taken away where it says "without".
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CatalogAdvice {
+    /// Every entry, in the order of the catalog.
+    pub entries: Vec<EntryAdvice>,
+    /// Without any entry.
+    pub cost_without: f64,
+    /// With all of them.
+    pub cost_whole: f64,
+    /// Of `cost_whole`, upkeep.
+    pub upkeep_whole: f64,
+    /// What all of them take, estimated.
+    pub size_whole: Bytes,
+    /// The smallest set that was found of entries and recommendations that is at least as good as the whole catalog.
+    pub smallest: SmallestSet,
+}
+
+/// One entry beside the workload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EntryAdvice {
+    /// Its name.
+    pub name: String,
+    /// The table.
+    pub table: QualifiedName,
+    /// What follows `CREATE INDEX … ON table`; empty when it cannot be an index here.
+    pub definition: String,
+    /// Whether the workload pays for it.
+    pub worth: EntryWorth,
+    /// By how much the workload's cost would rise without it, all other entries being there; below 0 it falls.
+    pub loss_without: Option<f64>,
+    /// By how much the workload's cost falls when it alone is there.
+    pub gain_alone: Option<f64>,
+    /// What it costs writes.
+    pub upkeep: Upkeep,
+    /// What it takes, estimated.
+    pub size: Option<Bytes>,
+    /// What serves its statements instead.
+    pub replaced_by: Vec<Replacement>,
+}
+
+/// Whether the workload pays for a declared index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum EntryWorth {
+    /// Without it the workload costs more.
+    Pays,
+    /// What is there or declared beside it does as well.
+    Superfluous,
+    /// Writes pay more for it than statements gain.
+    Upkeep,
+    /// No statement is cheaper for it, even when it alone is there.
+    Unused,
+    /// It could not be asked.
+    Unknown {
+        /// Why, as a clause.
+        because: String,
+    },
+}
+
+/// What serves the statements of an entry instead.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Replacement {
+    /// An index or a constraint that exists and serves all that it would.
+    Existing {
+        /// Its name.
+        name: String,
+    },
+    /// Another entry.
+    Entry {
+        /// Its name.
+        name: String,
+    },
+    /// A recommended index that serves all that it would.
+    Recommended {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Indexes that are together at least as good as a whole catalog.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SmallestSet {
+    /// Names of entries and of recommended indexes.
+    pub indexes: Vec<String>,
+    /// The workload's cost with them, upkeep included.
+    pub cost: f64,
+    /// What they take, estimated.
+    pub size: Bytes,
+}
+
+/// What came of asking for advice on the way to a rollout.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Counsel {
+    /// Nobody asked.
+    #[default]
+    NotAsked,
+    /// Advice.
+    Given(Box<Advice>),
+    /// There can be none here.
+    Unavailable {
+        /// Why, as a clause.
+        reason: String,
+        /// What to do about it, as a clause.
+        remedy: String,
+    },
+}
+
+impl Counsel {
+    /// The advice, when there is any.
+    pub fn advice(&self) -> Option<&Advice> {
+        match self {
+            Self::Given(advice) => Some(advice),
+            Self::NotAsked | Self::Unavailable { .. } => None,
+        }
+    }
 }
 
 /// What a statement's weight is.

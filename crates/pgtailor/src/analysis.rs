@@ -1,24 +1,22 @@
 //! Observe and find: a snapshot, and everything that the pure crates make of it.
 
-use pgtailor_advisor::catalog::{judge, to_create};
-use pgtailor_advisor::{duration, size};
+use pgtailor_advisor::catalog::judge;
 use pgtailor_checks::{Outcome, Subject, table_performance};
 use pgtailor_model::activity::Statements;
-use pgtailor_model::change::{Change, ChangeClass};
-use pgtailor_model::declared::{CatalogPolicy, DeclaredIndex, Judged};
-use pgtailor_model::index::Build;
+use pgtailor_model::advice::Counsel;
+use pgtailor_model::declared::{DeclaredIndex, Judged};
 use pgtailor_model::performance::TablePerformance;
-use pgtailor_model::rollout::{Estimate, Rollout};
+use pgtailor_model::rollout::Rollout;
 use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::workload::Workload;
 use pgtailor_postgres::capture::CaptureOptions;
 use pgtailor_postgres::connect::Database;
 use pgtailor_postgres::session::ReadOnlySession;
-use pgtailor_rollout::{Request, Rules, plan};
 
 use crate::catalog::{canonical_texts, load_catalog};
 use crate::error::Error;
 use crate::optimize::Options;
+use crate::proposal::rollout;
 use crate::workload::search_path;
 
 /// Everything that is known and proposed before anything is changed.
@@ -34,6 +32,8 @@ pub struct Analysis {
     pub outcome: Outcome,
     /// What became of each declared entry; empty without a catalog.
     pub judged: Vec<Judged>,
+    /// What came of asking the advisor; an analysis alone does not ask.
+    pub counsel: Counsel,
     /// What would be done.
     pub rollout: Rollout,
 }
@@ -78,7 +78,11 @@ pub fn examine(snapshot: Snapshot) -> Analysis {
 
 async fn judge_entries(session: &ReadOnlySession, entries: &[DeclaredIndex], snapshot: &Snapshot) -> Result<Vec<Judged>, Error> {
     let canonical = canonical_texts(session, entries, &snapshot.catalog).await?;
-    let judged = judge(entries, &snapshot.catalog, &canonical);
+    fitting(judge(entries, &snapshot.catalog, &canonical))
+}
+
+/// `judged`, unless an entry does not fit this database.
+pub(crate) fn fitting(judged: Vec<Judged>) -> Result<Vec<Judged>, Error> {
     let mistakes: Vec<String> = judged.iter().filter(|judged| judged.verdict.is_mistake()).map(mistake).collect();
     if mistakes.is_empty() { Ok(judged) } else { Err(Error::CatalogMistakes { mistakes }) }
 }
@@ -86,11 +90,10 @@ async fn judge_entries(session: &ReadOnlySession, entries: &[DeclaredIndex], sna
 fn assemble(snapshot: Snapshot, judged: Vec<Judged>, options: &Options) -> Analysis {
     let workload = recorded_workload(&snapshot);
     let outcome = pgtailor_checks::run(&Subject { snapshot: &snapshot, workload: &workload });
-    let requests = requests(&snapshot, &judged, &outcome, options.policy);
-    let rules = Rules { allowed: options.allowed_classes() };
-    let rollout = plan(&only(requests, options), &snapshot, &rules);
     let performance = table_performance(&snapshot);
-    Analysis { snapshot, workload, performance, outcome, judged, rollout }
+    let counsel = Counsel::NotAsked;
+    let rollout = rollout(&snapshot, &judged, &outcome, options, &counsel);
+    Analysis { snapshot, workload, performance, outcome, judged, counsel, rollout }
 }
 
 /// What `pg_stat_statements` recorded, understood; nothing where it is not there.
@@ -101,36 +104,6 @@ pub(crate) fn recorded_workload(snapshot: &Snapshot) -> Workload {
         }
         Statements::Unavailable { .. } => Workload::default(),
     }
-}
-
-/// Catalog entries first, then the remedies of findings.
-fn requests(snapshot: &Snapshot, judged: &[Judged], outcome: &Outcome, policy: CatalogPolicy) -> Vec<Request> {
-    let declared = to_create(judged, &snapshot.catalog, policy).into_iter().filter_map(|judged| {
-        let definition = judged.definition.clone()?;
-        let table_oid = judged.table_oid?;
-        let table = snapshot.catalog.table_by_oid(table_oid)?;
-        let estimate = Estimate {
-            size: size::estimated_size(&definition, table, &snapshot.server),
-            duration: duration::estimated_build(&definition, table, &snapshot.server, Build::Concurrent),
-        };
-        let change = Change::CreateIndex { table: table.name.clone(), table_oid, name: judged.entry.name.clone(), definition };
-        let reason = if judged.entry.description.is_empty() {
-            "the catalog declares it".to_owned()
-        } else {
-            format!("the catalog declares it: {}", judged.entry.description)
-        };
-        Some(Request { change, reason, estimate })
-    });
-    let remedies = outcome.findings.iter().filter_map(|finding| {
-        let change = finding.remedy.clone()?;
-        Some(Request { change, reason: finding.problem.clone(), estimate: Estimate::default() })
-    });
-    declared.chain(remedies).collect()
-}
-
-fn only(requests: Vec<Request>, options: &Options) -> Vec<Request> {
-    let wanted = |class: ChangeClass| options.only.as_ref().is_none_or(|only| only.contains(&class));
-    requests.into_iter().filter(|request| wanted(request.change.class())).collect()
 }
 
 fn mistake(judged: &Judged) -> String {

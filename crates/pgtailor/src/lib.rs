@@ -27,6 +27,7 @@ mod error;
 mod optimize;
 mod optimizer;
 mod plan_check;
+mod proposal;
 pub mod startup;
 mod twin;
 mod undo;
@@ -37,9 +38,10 @@ pub use analysis::{Analysis, analyze, capture, examine};
 pub use catalog::{CatalogSource, load_catalog};
 pub use doctor::{Role, examine_setup, least_privilege_script};
 pub use error::Error;
-pub use optimize::{Applied, Mode, OptimizeReport, Options, apply, optimize, settle};
+pub use optimize::{Advising, Applied, Mode, OptimizeReport, Options, apply, optimize, settle};
 pub use optimizer::{CatalogMut, DeclareError, Optimizer};
 pub use plan_check::{MOST_GROWTH, MOST_SCANNED_ROWS, PlanCheckOptions, check_plans};
+pub use proposal::propose;
 pub use twin::{
     Deviation, OtherMajor, RaiseOptions, Raised, SelfTest, StartTwin, StartedTwin, Twin, TwinCapture, TwinError, WantedTables,
     capture_for_twin, running_twins, start_twin, stop_all_twins, stop_twin,

@@ -11,12 +11,14 @@ use pgtailor_postgres::executor::{self, Events, Task};
 use pgtailor_rollout::Rules;
 use tokio_util::sync::CancellationToken;
 
+use crate::advise::AdviseOptions;
 use crate::analysis::{Analysis, analyze};
 use crate::catalog::CatalogSource;
 use crate::error::Error;
+use crate::proposal::propose;
 
 /// What [`optimize()`] looks at and what it may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Declared catalogs; what is missing of them is created.
     pub catalogs: Vec<CatalogSource>,
@@ -28,6 +30,22 @@ pub struct Options {
     pub only: Option<BTreeSet<ChangeClass>>,
     /// Classes allowed beside the usual ones (`create-index`, `analyze`).
     pub allow: BTreeSet<ChangeClass>,
+    /// Whether the advisor is asked what else the workload needs.
+    pub advise: Advising,
+    /// What is asked of it; whether indexes may be dropped follows from the allowed classes.
+    pub advice: AdviseOptions,
+}
+
+/// Whether [`optimize()`] asks the advisor. It is never asked for an analysis alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Advising {
+    /// When no catalog is declared: who declares one has decided what there shall be.
+    #[default]
+    WithoutCatalog,
+    /// Beside declared entries, too.
+    Always,
+    /// Only declared entries and remedies of findings.
+    Never,
 }
 
 /// How far [`optimize()`] goes.
@@ -39,10 +57,18 @@ pub enum Mode {
     Apply,
 }
 
-/// `Mode::Apply`, as the guide's `optimize_database_performance(session)` does; nothing is created without a catalog.
+/// `Mode::Apply`, as the guide's `optimize_database_performance(session)` does; without a catalog, what the advisor recommends.
 impl Default for Options {
     fn default() -> Self {
-        Self { catalogs: Vec::new(), policy: CatalogPolicy::Useful, mode: Mode::Apply, only: None, allow: BTreeSet::new() }
+        Self {
+            catalogs: Vec::new(),
+            policy: CatalogPolicy::Useful,
+            mode: Mode::Apply,
+            only: None,
+            allow: BTreeSet::new(),
+            advise: Advising::default(),
+            advice: AdviseOptions::default(),
+        }
     }
 }
 
@@ -51,6 +77,21 @@ impl Options {
     pub fn allowed_classes(&self) -> BTreeSet<ChangeClass> {
         let usual = Rules::usual().allowed;
         usual.iter().chain(&self.allow).chain(self.only.iter().flatten()).copied().collect()
+    }
+
+    /// Whether changes of `class` are considered and may be carried out.
+    pub(crate) fn may(&self, class: ChangeClass) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&class)) && self.allowed_classes().contains(&class)
+    }
+
+    /// Whether the advisor is asked on the way to a rollout: when it is wanted, and what it could recommend may be done.
+    pub fn wants_advice(&self) -> bool {
+        let is_wanted = match self.advise {
+            Advising::WithoutCatalog => self.catalogs.is_empty(),
+            Advising::Always => true,
+            Advising::Never => false,
+        };
+        is_wanted && (self.may(ChangeClass::CreateIndex) || self.may(ChangeClass::DropIndex))
     }
 }
 
@@ -87,19 +128,20 @@ impl Applied {
     }
 }
 
-/// Analyzes `database` and, in [`Mode::Apply`], carries out what is missing: one statement at a time, without blocking reads or writes.
+/// Analyzes `database`, asks the advisor and, in [`Mode::Apply`], carries out what is missing: one statement at a time, without blocking
+/// reads or writes. Where there can be no advice, [`Analysis::counsel`] says why, and the rest is done.
 ///
 /// With nothing to do, nothing is written, not even the ledger.
 ///
 /// # Errors
 ///
-/// As [`analyze`], and [`Error::Apply`] when no step could be begun. A step that fails is an outcome, not an error.
+/// As [`propose`], and [`Error::Apply`] when no step could be begun. A step that fails is an outcome, not an error.
 pub async fn optimize(database: &Database, options: &Options) -> Result<OptimizeReport, Error> {
     if options.mode == Mode::AnalyzeOnly {
         return Ok(OptimizeReport { analysis: analyze(database, options).await?, outcomes: Vec::new() });
     }
     settle(database, &Events::ignored()).await?;
-    let analysis = analyze(database, options).await?;
+    let analysis = propose(database, options).await?;
     let outcomes = apply(database, &analysis.rollout, &Events::ignored(), &CancellationToken::new()).await?;
     Ok(OptimizeReport { analysis, outcomes })
 }

@@ -12,17 +12,17 @@ use pgtailor_postgres::connect::Database;
 use pgtailor_postgres::executor::{ApplyError, Events};
 use tokio_util::sync::CancellationToken;
 
-use crate::analysis::analyze;
 use crate::error::Error;
-use crate::optimize::{Options, apply, settle};
+use crate::optimize::{Advising, Options, apply, settle};
+use crate::proposal::propose;
 
 /// How long a database that does not answer yet is tried.
 const CONNECT_FOR: Duration = Duration::from_mins(1);
 
 /// What the background work may do, and when it begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StartupOptions {
-    /// Catalogs, policy and allowed classes.
+    /// Catalogs, policy and allowed classes. The advisor starts a server beside the application, and is asked only when this says so.
     pub options: Options,
     /// Begin after this time even if nobody calls [`Guard::ready`].
     pub begin_after: Duration,
@@ -31,7 +31,8 @@ pub struct StartupOptions {
 /// Begins on [`Guard::ready`], at the latest ten seconds after [`spawn`].
 impl Default for StartupOptions {
     fn default() -> Self {
-        Self { options: Options::default(), begin_after: Duration::from_secs(10) }
+        let options = Options { advise: Advising::Never, ..Options::default() };
+        Self { options, begin_after: Duration::from_secs(10) }
     }
 }
 
@@ -144,6 +145,7 @@ async fn run(
             }
             Ok(outcomes) => return Status::Done(outcomes),
             Err(Error::Apply(ApplyError::Busy)) => return Status::Elsewhere,
+            Err(Error::Interrupted) if cancel.is_cancelled() => return Status::Stopped,
             Err(error) if begun.elapsed() < CONNECT_FOR && is_transient(&error) => tracing::debug!(%error, "not yet"),
             Err(error) => return Status::Failed(with_causes(&error)),
         }
@@ -157,7 +159,10 @@ async fn run(
 
 async fn once(database: &Database, options: &StartupOptions, cancel: &CancellationToken) -> Result<Vec<StepOutcome>, Error> {
     settle(database, &Events::ignored()).await?;
-    let analysis = analyze(database, &options.options).await?;
+    let analysis = tokio::select! {
+        analysis = propose(database, &options.options) => analysis?,
+        () = cancel.cancelled() => return Err(Error::Interrupted),
+    };
     apply(database, &analysis.rollout, &Events::ignored(), cancel).await
 }
 

@@ -23,6 +23,7 @@ pub mod view;
 pub use format::{Format, UnknownFormat};
 pub use report::{Colour, Report, Statement, Style, render};
 pub use view::advice::AdviceReport;
+pub use view::advice::counsel::CounselReport;
 pub use view::advice::record::{self, RecordError};
 pub use view::advice::why::{WhyReport, why, why_not};
 pub use view::analysis::AnalysisReport;

@@ -4,13 +4,13 @@ mod fixture;
 mod migrations;
 
 use fixture::{advised, asked, observed, planned};
-use pgtailor_model::advice::{Advice, Bound};
+use pgtailor_model::advice::{Advice, Bound, Counsel};
 use pgtailor_model::declared::CatalogPolicy;
 use pgtailor_report::document::{Block, Fact, Text};
 use pgtailor_report::{
-    AdviceReport, AnalysisReport, CatalogReport, Colour, DemoReport, DoctorReport, HistoryReport, OutcomeReport, PlanCheckReport,
-    Report, RolloutReport, Style, Together, TwinReport, TwinsReport, UnplannedCount, Values, Which, WhyReport, format, record,
-    render, why, why_not,
+    AdviceReport, AnalysisReport, CatalogReport, Colour, CounselReport, DemoReport, DoctorReport, HistoryReport, OutcomeReport,
+    PlanCheckReport, Report, RolloutReport, Style, Together, TwinReport, TwinsReport, UnplannedCount, Values, Which, WhyReport,
+    format, record, render, why, why_not,
 };
 use unicode_width::UnicodeWidthStr as _;
 
@@ -69,6 +69,11 @@ fn each(mut check: impl FnMut(&dyn Report, Harm)) {
     let (advice, nothing) = (advised::hostile_advice(), advised::nothing());
     check(&AdviceReport { advice: &advice }, Harm::Names);
     check(&AdviceReport { advice: &nothing }, Harm::Names);
+    let unavailable =
+        Counsel::Unavailable { reason: format!("no {}", fixture::HOSTILE), remedy: format!("make {}", fixture::HOSTILE) };
+    for counsel in [Counsel::Given(Box::new(advice.clone())), unavailable, Counsel::NotAsked] {
+        check(&CounselReport { counsel: &counsel }, Harm::Names);
+    }
     let name = format!("{}_latest_idx", fixture::HOSTILE);
     check(&why(&advice, &name), Harm::Names);
     check(&why(&advice, fixture::HOSTILE), Harm::Names);

@@ -67,6 +67,7 @@ pub(super) fn advice<W: WhatIf>(
         front,
         effort: Effort::default(),
         notes: Vec::new(),
+        catalog: None,
     })
 }
 

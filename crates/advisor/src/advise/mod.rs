@@ -7,12 +7,13 @@ mod elements;
 mod evidence;
 mod losers;
 mod name;
-mod questions;
+pub(crate) mod questions;
 mod refine;
 
 use std::collections::BTreeMap;
 
 use pgtailor_model::advice::{Advice, AdviceLimits, Bound, Effort, Weighing};
+use pgtailor_model::declared::Judged;
 use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::twin::Fidelity;
 use pgtailor_model::what_if::WhatIf;
@@ -20,6 +21,7 @@ use pgtailor_model::workload::Workload;
 
 use crate::bound::Incumbent;
 use crate::candidate::{Candidates, Context, propose};
+use crate::catalog::worth;
 use crate::cost::Engine;
 use crate::select;
 
@@ -61,6 +63,8 @@ pub struct Request<'a> {
     pub calls: usize,
     /// The gap at which the search for a better bound stops, 0 to 1.
     pub gap: f64,
+    /// Declared entries whose worth is asked for; none when there is no catalog.
+    pub catalog: &'a [Judged],
 }
 
 /// The best set of changes that is found while `keep_going`.
@@ -105,5 +109,12 @@ pub fn advise<W: WhatIf>(
         candidates: elements.items.len(),
         ..advice.effort
     };
+    if !request.catalog.is_empty() {
+        let asked = engine.asked().to_vec();
+        drop(engine);
+        let (catalog, calls) = worth(request, asked, baseline.unit, what_if, &advice)?;
+        advice.catalog = Some(catalog);
+        advice.effort.what_if_calls += calls;
+    }
     Ok(advice)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pgtailor_model::advice::Weighing;
 use pgtailor_model::binding::{Binding, BindingOrigin};
 use pgtailor_model::name::Oid;
+use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::{Milliseconds, count_as_f64};
 use pgtailor_model::what_if::WhatIf;
 use pgtailor_model::workload::{Query, Skipped};
@@ -27,7 +28,7 @@ pub(super) struct Baseline {
 
 /// Questions, and the statements of which there are none.
 pub(super) fn questions(request: &Request<'_>, elements: &Elements) -> (Vec<Asked>, Vec<Skipped>) {
-    let by_table = by_table(request, elements);
+    let by_table = by_table(request.snapshot, &elements.items);
     let (mut asked, mut skipped) = (Vec::new(), Vec::new());
     for (position, query) in request.workload.queries.iter().enumerate() {
         let Some(statement) = request.statements.get(&query.fingerprint) else {
@@ -131,10 +132,10 @@ pub(super) fn baseline<W: WhatIf>(
 }
 
 /// Elements by the table that a statement must name for them to matter to it: their own, and those that it is a partition of.
-fn by_table(request: &Request<'_>, elements: &Elements) -> BTreeMap<Oid, Vec<Element>> {
+pub(crate) fn by_table(snapshot: &Snapshot, items: &[Item]) -> BTreeMap<Oid, Vec<Element>> {
     let mut by_table: BTreeMap<Oid, Vec<Element>> = BTreeMap::new();
-    let catalog = &request.snapshot.catalog;
-    for (element, item) in (0..).zip(&elements.items) {
+    let catalog = &snapshot.catalog;
+    for (element, item) in (0..).zip(items) {
         let mut table = match item {
             Item::Candidate(candidate) => Some(candidate.table),
             Item::Existing(index) => catalog.indexes().find(|(_, other)| other.oid == *index).map(|(table, _)| table.oid),

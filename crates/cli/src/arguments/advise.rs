@@ -36,6 +36,14 @@ pub struct AdviseArguments {
     #[command(flatten)]
     pub search: SearchArguments,
 
+    /// Recommend also to drop indexes
+    #[arg(long, help_heading = "Search")]
+    pub drops: bool,
+
+    /// Judge a catalog of declared indexes by the workload: a TOML file, or a built-in name (dreflowpro); may be given several times
+    #[arg(long, value_name = "FILE|NAME")]
+    pub catalog: Vec<String>,
+
     #[command(flatten)]
     pub migration: MigrationArguments,
 
@@ -95,10 +103,38 @@ pub struct SearchArguments {
     /// Stop when no other answer can be better than by this
     #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = share)]
     pub gap: f64,
+}
 
-    /// Recommend also to drop indexes
-    #[arg(long)]
-    pub drops: bool,
+/// `optimize --advise`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AdviseWhen {
+    /// When no catalog is declared
+    Auto,
+    /// Beside declared indexes, too
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// What `optimize` asks the advisor.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Advice")]
+pub struct AdvisorArguments {
+    /// When the advisor is asked what the workload needs; `--advise` alone is `always`
+    #[arg(long, value_enum, default_value = "auto", default_missing_value = "always", num_args = 0..=1, require_equals = true, value_name = "WHEN")]
+    pub advise: AdviseWhen,
+
+    #[command(flatten)]
+    pub sources: SourceArguments,
+
+    #[command(flatten)]
+    pub limits: LimitArguments,
+
+    #[command(flatten)]
+    pub search: SearchArguments,
+
+    #[command(flatten)]
+    pub server: ServerArguments,
 }
 
 /// Whether and where a migration is written.
@@ -171,6 +207,7 @@ Examples:
   pgtailor advise shop.snapshot --budget 1GB           the best indexes of together 1 GB, offline
   pgtailor advise -d shop --format sql > indexes.sql   statements that psql can run
   pgtailor advise -d shop --migration rails --migration-folder db/migrate
+  pgtailor advise -d shop --catalog indexes.toml       which of the declared indexes the workload pays for
   pgtailor advise shop.snapshot -o pgtailor-advice.json
   pgtailor why orders_customer_id_idx                  from pgtailor-advice.json
   pgtailor why-not \"orders (status)\"";

@@ -12,12 +12,14 @@ use pgtailor::model::snapshot::Snapshot;
 use pgtailor::model::unit::{Bytes, f64_as_count};
 use pgtailor::report::migration::{self, Script};
 use pgtailor::report::{AdviceReport, record};
-use pgtailor::{AdviseOptions, Database};
+use pgtailor::{AdviseOptions, CatalogSource, Database};
 
 use super::database;
 use super::twin::other_major;
-use super::workload::options;
-use crate::arguments::{AdviseArguments, Budget, LimitArguments, MigrationArguments, WeighName};
+use super::workload::options as sources;
+use crate::arguments::{
+    AdviseArguments, Budget, LimitArguments, MigrationArguments, SearchArguments, ServerArguments, WeighName,
+};
 use crate::output::Printer;
 use crate::{Verdict, interrupt};
 
@@ -31,24 +33,12 @@ pub async fn run(arguments: &AdviseArguments, printer: &Printer) -> anyhow::Resu
         }
         None => Source::Database(Box::new(database(&arguments.connection)?)),
     };
-    let budget = match (arguments.limits.budget, &source) {
-        (None, _) => None,
-        (Some(Budget::Size(size)), _) => Some(size),
-        (Some(Budget::Share(share)), Source::Snapshot(snapshot)) => Some(part(snapshot, share)),
-        (Some(Budget::Share(share)), Source::Database(database)) => Some(part(&pgtailor::capture(database).await?, share)),
-    };
     let options = AdviseOptions {
-        workload: options(&arguments.sources),
-        limits: limits(&arguments.limits, budget),
-        weighing: match arguments.search.weigh {
-            WeighName::Executions => Weighing::Executions,
-            WeighName::Time => Weighing::Time,
-        },
-        time_limit: arguments.search.time_limit,
-        gap: arguments.search.gap,
-        drops: arguments.search.drops,
-        server: arguments.server.server.clone(),
-        other_major: other_major(&arguments.server),
+        workload: sources(&arguments.sources),
+        limits: limits(&arguments.limits, &source).await?,
+        drops: arguments.drops,
+        catalogs: arguments.catalog.iter().map(|name| CatalogSource::named(name)).collect(),
+        ..searched(&arguments.search, &arguments.server)
     };
     let cancel = interrupt::token(printer, "stopping: the twin and its folder are removed");
     let advice = tokio::select! {
@@ -66,28 +56,14 @@ pub async fn run(arguments: &AdviseArguments, printer: &Printer) -> anyhow::Resu
 }
 
 /// What is asked about.
-enum Source {
+pub(super) enum Source {
     Snapshot(Box<Snapshot>),
     Database(Box<Database>),
 }
 
 /// Flags that contradict each other, and places where nothing can be written.
 fn check(arguments: &AdviseArguments) -> anyhow::Result<()> {
-    let limits = &arguments.limits;
-    let no_bytes = matches!(limits.budget, Some(Budget::Size(Bytes(0)))) || limits.budget == Some(Budget::Share(0.0));
-    if (no_bytes || limits.max_indexes == Some(0) || limits.max_per_table == Some(0)) && !arguments.search.drops {
-        let flag = match (no_bytes, limits.max_indexes) {
-            (true, _) => "--budget",
-            (false, Some(0)) => "--max-indexes",
-            (false, _) => "--max-per-table",
-        };
-        anyhow::bail!("{flag} 0 allows no index, and without --drops nothing else can be recommended");
-    }
-    if let (Some(all), Some(each)) = (limits.max_indexes, limits.max_per_table)
-        && each > all
-    {
-        anyhow::bail!("--max-per-table {each} is more than --max-indexes {all} allows in all");
-    }
+    check_limits(&arguments.limits, (!arguments.drops).then_some("--drops"))?;
     if let (Some(output), Some(snapshot)) = (&arguments.output, &arguments.snapshot)
         && output.canonicalize().is_ok_and(|output| snapshot.canonicalize().is_ok_and(|snapshot| output == snapshot))
     {
@@ -103,6 +79,25 @@ fn check(arguments: &AdviseArguments) -> anyhow::Result<()> {
                 .accepts_after(after)
                 .map_err(|reason| anyhow::anyhow!("--migration-after {after}: {reason}"))?;
         }
+    }
+    Ok(())
+}
+
+/// Limits that allow nothing, or contradict each other. `missing` is the flag without which only new indexes can be recommended.
+pub(super) fn check_limits(limits: &LimitArguments, missing: Option<&str>) -> anyhow::Result<()> {
+    let no_bytes = matches!(limits.budget, Some(Budget::Size(Bytes(0)))) || limits.budget == Some(Budget::Share(0.0));
+    if let (true, Some(missing)) = (no_bytes || limits.max_indexes == Some(0) || limits.max_per_table == Some(0), missing) {
+        let flag = match (no_bytes, limits.max_indexes) {
+            (true, _) => "--budget",
+            (false, Some(0)) => "--max-indexes",
+            (false, _) => "--max-per-table",
+        };
+        anyhow::bail!("{flag} 0 allows no index, and without {missing} nothing else can be recommended");
+    }
+    if let (Some(all), Some(each)) = (limits.max_indexes, limits.max_per_table)
+        && each > all
+    {
+        anyhow::bail!("--max-per-table {each} is more than --max-indexes {all} allows in all");
     }
     Ok(())
 }
@@ -129,8 +124,15 @@ fn part(snapshot: &Snapshot, share: f64) -> Bytes {
     Bytes(f64_as_count(whole.as_f64() * share))
 }
 
-fn limits(arguments: &LimitArguments, budget: Option<Bytes>) -> AdviceLimits {
-    AdviceLimits {
+/// What the answer must keep to; a budget in per cent needs a look at what is there.
+pub(super) async fn limits(arguments: &LimitArguments, source: &Source) -> Result<AdviceLimits, pgtailor::Error> {
+    let budget = match (arguments.budget, source) {
+        (None, _) => None,
+        (Some(Budget::Size(size)), _) => Some(size),
+        (Some(Budget::Share(share)), Source::Snapshot(snapshot)) => Some(part(snapshot, share)),
+        (Some(Budget::Share(share)), Source::Database(database)) => Some(part(&pgtailor::capture(database).await?, share)),
+    };
+    Ok(AdviceLimits {
         budget,
         indexes: arguments.max_indexes,
         per_table: arguments.max_per_table,
@@ -138,6 +140,21 @@ fn limits(arguments: &LimitArguments, budget: Option<Bytes>) -> AdviceLimits {
         minimal_gain: arguments.min_gain,
         regression: arguments.max_regression,
         columns: usize::from(arguments.max_columns),
+    })
+}
+
+/// How the answer is searched, all else as usual.
+pub(super) fn searched(search: &SearchArguments, server: &ServerArguments) -> AdviseOptions {
+    AdviseOptions {
+        weighing: match search.weigh {
+            WeighName::Executions => Weighing::Executions,
+            WeighName::Time => Weighing::Time,
+        },
+        time_limit: search.time_limit,
+        gap: search.gap,
+        server: server.server.clone(),
+        other_major: other_major(server),
+        ..AdviseOptions::default()
     }
 }
 

@@ -27,7 +27,7 @@ use crate::output::{Printer, warn};
 pub async fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Verdict> {
     match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments, printer).await,
-        Command::Optimize(arguments) => optimize::run(&arguments, printer).await,
+        Command::Optimize(arguments) => Box::pin(optimize::run(&arguments, printer)).await,
         Command::Capture(arguments) => capture::run(&arguments, printer).await,
         Command::Check(arguments) => check::run(&arguments, printer).await,
         Command::Twin(command) => twin::run(command, printer).await,

@@ -1,47 +1,93 @@
 //! `pgtailor optimize`: the whole loop.
 
+use pgtailor::model::advice::Counsel;
+use pgtailor::model::change::ChangeClass;
 use pgtailor::model::declared::CatalogPolicy;
 use pgtailor::report::view::together::Together;
-use pgtailor::report::{AnalysisReport, CatalogReport, OutcomeReport, Report, RolloutReport};
-use pgtailor::{Analysis, Applied, CatalogSource, Mode, Options, analyze, apply, settle};
+use pgtailor::report::{AnalysisReport, CatalogReport, CounselReport, OutcomeReport, Report, RolloutReport};
+use pgtailor::{
+    AdviseOptions, Advising, Analysis, Applied, CancellationToken, CatalogSource, Database, Mode, Options, analyze, apply,
+    propose, settle,
+};
 
+use super::advise::{Source, check_limits, limits, searched};
+use super::workload::options as sources;
 use super::{confirmed, database};
-use crate::arguments::{OptimizeArguments, Policy};
+use crate::arguments::{AdviseWhen, OptimizeArguments, Policy};
 use crate::output::Printer;
 use crate::{Verdict, interrupt, progress};
 
-/// Analyzes, prints, asks, applies, prints.
+/// Analyzes, asks for advice, prints, asks, applies, prints.
 pub async fn run(arguments: &OptimizeArguments, printer: &Printer) -> anyhow::Result<Verdict> {
+    check(arguments)?;
     let database = database(&arguments.connection)?;
-    let options = options(arguments);
-    let mut analysis = analyze(&database, &options).await?;
+    let options = options(arguments, &database).await?;
     if arguments.analyze_only {
-        return findings(&analysis, &options, printer);
+        return findings(&analyze(&database, &options).await?, &options, printer);
     }
+    let cancel = interrupt::token(printer, "stopping: what runs is cancelled and cleaned up after; once more ends at once");
+    let mut analysis = proposal(&database, &options, printer, &cancel).await?;
     if arguments.dry_run {
         show("dry-run", &analysis, &options, &RolloutReport::new(&analysis.rollout), printer)?;
         return Ok(Verdict::Done);
     }
+    let mut is_shown = false;
     if !analysis.rollout.steps.is_empty() && !arguments.yes {
         if printer.is_for_people() {
             show("dry-run", &analysis, &options, &RolloutReport::new(&analysis.rollout), printer)?;
+            is_shown = true;
         }
         if !confirmed(&format!("Apply {} to {database}?", steps(analysis.rollout.steps.len())))? {
             printer.note("nothing was changed");
             return Ok(Verdict::Done);
         }
     }
-    let cancel =
-        interrupt::token(printer, "stopping: the running statement is cancelled and cleaned up after; once more ends at once");
     let events = progress::show(printer);
     // What an earlier run left open may be in the way, or may be what is missed.
     if settle(&database, &events).await? > 0 {
-        analysis = analyze(&database, &options).await?;
+        analysis = proposal(&database, &options, printer, &cancel).await?;
+        is_shown = false;
     }
     let outcomes = apply(&database, &analysis.rollout, &events, &cancel).await?;
-    show("optimize", &analysis, &options, &OutcomeReport::new(&outcomes, &analysis.rollout.left_out), printer)?;
+    let outcome = OutcomeReport::new(&outcomes, &analysis.rollout.left_out);
+    if is_shown {
+        printer.report(&outcome)?;
+    } else {
+        show("optimize", &analysis, &options, &outcome, printer)?;
+    }
     let all_done = Applied::of(&outcomes).not_done == 0 && analysis.rollout.left_out.is_empty();
     Ok(if all_done { Verdict::Done } else { Verdict::NotDone })
+}
+
+/// What would be done, with advice where it is wanted.
+async fn proposal(
+    database: &Database,
+    options: &Options,
+    printer: &Printer,
+    cancel: &CancellationToken,
+) -> Result<Analysis, pgtailor::Error> {
+    if options.wants_advice() {
+        let seconds = options.advice.time_limit.as_secs_f64();
+        printer.note(&format!("asking for advice: a twin is raised and asked for at most {seconds} s; nothing is changed"));
+    }
+    tokio::select! {
+        analysis = propose(database, options) => analysis,
+        () = cancel.cancelled() => Err(pgtailor::Error::Interrupted),
+    }
+}
+
+/// Flags that contradict each other.
+fn check(arguments: &OptimizeArguments) -> anyhow::Result<()> {
+    let advisor = &arguments.advisor;
+    let is_left_out = arguments.analyze_only
+        || advisor.advise == AdviseWhen::Never
+        || (advisor.advise == AdviseWhen::Auto && !arguments.catalog.is_empty());
+    if is_left_out && !advisor.sources.workload.is_empty() {
+        let add = if arguments.analyze_only { "leave out --analyze-only" } else { "add --advise" };
+        anyhow::bail!("--workload is for advice, and none is asked for: {add}");
+    }
+    let drops = arguments.allow.iter().chain(&arguments.only).any(|class| *class == ChangeClass::DropIndex);
+    if is_left_out { Ok(()) } else { check_limits(&advisor.limits, (!drops).then_some("--allow drop-index")) }
 }
 
 fn findings(analysis: &Analysis, options: &Options, printer: &Printer) -> anyhow::Result<Verdict> {
@@ -52,7 +98,7 @@ fn findings(analysis: &Analysis, options: &Options, printer: &Printer) -> anyhow
     Ok(if nothing { Verdict::Done } else { Verdict::Found })
 }
 
-/// The catalog, if one was declared, and then `report`.
+/// The catalog, if one was declared, advice, if it was asked for, and then `report`.
 fn show(
     kind: &'static str,
     analysis: &Analysis,
@@ -61,25 +107,40 @@ fn show(
     printer: &Printer,
 ) -> anyhow::Result<()> {
     let catalog = CatalogReport::new(&analysis.judged, options.policy);
+    let counsel = CounselReport { counsel: &analysis.counsel };
     let mut reports: Vec<&dyn Report> = Vec::new();
     if !analysis.judged.is_empty() {
         reports.push(&catalog);
+    }
+    if analysis.counsel != Counsel::NotAsked {
+        reports.push(&counsel);
     }
     reports.push(report);
     printer.report(&Together::new(kind, reports))
 }
 
-fn options(arguments: &OptimizeArguments) -> Options {
-    Options {
+async fn options(arguments: &OptimizeArguments, database: &Database) -> Result<Options, pgtailor::Error> {
+    let advisor = &arguments.advisor;
+    let mut options = Options {
         catalogs: arguments.catalog.iter().map(|name| CatalogSource::named(name)).collect(),
         policy: match arguments.catalog_policy {
             Policy::Useful => CatalogPolicy::Useful,
             Policy::All => CatalogPolicy::All,
         },
-        mode: Mode::Apply,
+        mode: if arguments.analyze_only { Mode::AnalyzeOnly } else { Mode::Apply },
         only: (!arguments.only.is_empty()).then(|| arguments.only.iter().copied().collect()),
         allow: arguments.allow.iter().copied().collect(),
+        advise: match advisor.advise {
+            AdviseWhen::Auto => Advising::WithoutCatalog,
+            AdviseWhen::Always => Advising::Always,
+            AdviseWhen::Never => Advising::Never,
+        },
+        advice: AdviseOptions { workload: sources(&advisor.sources), ..searched(&advisor.search, &advisor.server) },
+    };
+    if options.mode == Mode::Apply && options.wants_advice() {
+        options.advice.limits = limits(&advisor.limits, &Source::Database(Box::new(database.clone()))).await?;
     }
+    Ok(options)
 }
 
 fn steps(count: usize) -> String {

@@ -3,19 +3,28 @@
 //! A twin is raised from a snapshot with the tables that the statements use; values for the statements' parameters are drawn from its
 //! statistics; everything else is decided by the advisor, on a thread of its own, which asks the twin. Start reading at [`advise_snapshot`].
 
+mod beside;
 mod bound;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pgtailor_advisor::advise::{Request, advise as advised};
+use pgtailor_advisor::catalog::judge;
 use pgtailor_model::advice::{Advice, AdviceLimits, Weighing};
+use pgtailor_model::declared::{DeclaredIndex, Judged};
+use pgtailor_model::name::Oid;
 use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::count_as_f64;
+use pgtailor_model::what_if::CandidateIndex;
 use pgtailor_postgres::connect::Database;
 use pgtailor_postgres::session::ReadOnlySession;
 use pgtailor_twin::{BlockingWhatIf, OtherMajor, RaiseOptions, Raised, Twin, TwinError, TwinWhatIf};
 
+use self::beside::Beside;
+use crate::analysis::fitting;
+use crate::catalog::{CatalogSource, canonical_texts, load_catalog};
 use crate::error::Error;
 use crate::twin::{TwinCapture, WantedTables, capture_for_twin, fidelity, plans_over, used_tables};
 use crate::workload::{Gathered, WorkloadOptions, read_sources};
@@ -27,7 +36,7 @@ const SESSIONS: usize = 2;
 const CALLS: usize = 200_000;
 
 /// What advice is wanted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AdviseOptions {
     /// Where the statements come from; without sources, those that the database or the snapshot recorded.
     pub workload: WorkloadOptions,
@@ -41,6 +50,8 @@ pub struct AdviseOptions {
     pub gap: f64,
     /// Whether indexes may be dropped.
     pub drops: bool,
+    /// Declared catalogs whose entries are judged by the workload.
+    pub catalogs: Vec<CatalogSource>,
     /// Folder of server programs for the twin; `None` for the newest here of the source's major version.
     pub server: Option<PathBuf>,
     /// What to do when there are none of that version.
@@ -63,6 +74,7 @@ impl Default for AdviseOptions {
             time_limit: Duration::from_mins(1),
             gap: 0.01,
             drops: false,
+            catalogs: Vec::new(),
             server: None,
             other_major: OtherMajor::default(),
         }
@@ -74,13 +86,25 @@ impl Default for AdviseOptions {
 /// # Errors
 /// No connection, no statements, no server programs for a twin.
 pub async fn advise(database: &Database, options: &AdviseOptions) -> Result<Advice, Error> {
+    advise_beside(database, options, &[]).await
+}
+
+/// The same where `planned` indexes will be there, too: what they serve is not advised again, and what they cost is in the cost before.
+///
+/// # Errors
+/// As [`advise`].
+pub(crate) async fn advise_beside(
+    database: &Database,
+    options: &AdviseOptions,
+    planned: &[CandidateIndex],
+) -> Result<Advice, Error> {
     let capture =
         TwinCapture { tables: WantedTables::All, foreign_code: options.workload.foreign_code, ..TwinCapture::default() };
     let snapshot = capture_for_twin(database, &capture).await?;
     let session = ReadOnlySession::connect(database).await?;
     let gathered = read_sources(&snapshot, Some(&session), &options.workload).await?;
     drop(session);
-    of_gathered(snapshot, gathered, options).await
+    of_gathered(snapshot, gathered, options, planned).await
 }
 
 /// What to change in the database of `snapshot`. No other server is asked.
@@ -89,11 +113,20 @@ pub async fn advise(database: &Database, options: &AdviseOptions) -> Result<Advi
 /// A snapshot without what a twin needs, no statements, no server programs for a twin.
 pub async fn advise_snapshot(snapshot: &Snapshot, options: &AdviseOptions) -> Result<Advice, Error> {
     let gathered = read_sources(snapshot, None, &options.workload).await?;
-    of_gathered(snapshot.clone(), gathered, options).await
+    of_gathered(snapshot.clone(), gathered, options, &[]).await
 }
 
-async fn of_gathered(snapshot: Snapshot, gathered: Gathered, options: &AdviseOptions) -> Result<Advice, Error> {
+async fn of_gathered(
+    snapshot: Snapshot,
+    gathered: Gathered,
+    options: &AdviseOptions,
+    planned: &[CandidateIndex],
+) -> Result<Advice, Error> {
     let started = Instant::now();
+    let mut entries = Vec::new();
+    for source in &options.catalogs {
+        entries.extend(load_catalog(source)?);
+    }
     let inputs = snapshot.planner.as_ref().ok_or(TwinError::NoInputs)?;
     let mut workload = gathered.understood(&snapshot.catalog, &inputs.search_path)?;
     let tables = inputs.families(&used_tables(&workload));
@@ -106,12 +139,18 @@ async fn of_gathered(snapshot: Snapshot, gathered: Gathered, options: &AdviseOpt
     let Raised { twin, inexact } = Twin::raise(&snapshot, &raise).await?;
     let fidelity = fidelity(&twin, &plans_over(&snapshot, &tables), &inexact, snapshot.server.version / 10_000).await?;
     let bound = bound::bind(&twin, &mut workload, &snapshot).await?;
+    let judged = judged(&twin, &entries, &snapshot, &tables).await?;
     let what_if = TwinWhatIf::open(twin, SESSIONS).await?;
-    let mut what_if = BlockingWhatIf::new(what_if, tokio::runtime::Handle::current());
+    let what_if = BlockingWhatIf::new(what_if, tokio::runtime::Handle::current());
+    let planned = planned.to_vec();
     let options = options.clone();
     let deadline = started + options.time_limit;
     let counters_belong = options.workload.sources.iter().all(|source| source == "pg_stat_statements");
     let advising = tokio::task::spawn_blocking(move || {
+        let mut what_if = match Beside::new(what_if, planned) {
+            Ok(what_if) => what_if,
+            Err(error) => return (Err(error), false),
+        };
         let request = Request {
             snapshot: &snapshot,
             workload: &workload,
@@ -125,6 +164,7 @@ async fn of_gathered(snapshot: Snapshot, gathered: Gathered, options: &AdviseOpt
             fidelity: Some(&fidelity),
             calls: CALLS,
             gap: options.gap,
+            catalog: &judged,
         };
         let advice = advised(&request, &mut what_if, &mut || Instant::now() < deadline);
         (advice, deadline <= Instant::now())
@@ -135,6 +175,22 @@ async fn of_gathered(snapshot: Snapshot, gathered: Gathered, options: &AdviseOpt
     advice.effort.out_of_time = out_of_time;
     advice.notes.extend(bound.notes);
     Ok(advice)
+}
+
+/// The entries beside the database, expressions in the twin's own spelling where it has their tables.
+async fn judged(
+    twin: &Twin,
+    entries: &[DeclaredIndex],
+    snapshot: &Snapshot,
+    tables: &BTreeSet<Oid>,
+) -> Result<Vec<Judged>, Error> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let is_there = |entry: &&DeclaredIndex| snapshot.catalog.table(&entry.table).is_some_and(|table| tables.contains(&table.oid));
+    let there: Vec<DeclaredIndex> = entries.iter().filter(is_there).cloned().collect();
+    let canonical = canonical_texts(&twin.session().await?, &there, &snapshot.catalog).await?;
+    fitting(judge(entries, &snapshot.catalog, &canonical))
 }
 
 /// Seconds over which the recorded statements were collected.

@@ -7,7 +7,7 @@ pub use pgtailor_postgres::bench::LoadProgress;
 mod measure;
 mod reason;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -126,7 +126,7 @@ pub async fn run(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Demonstration, Error> {
-    let lab = start(options).await?;
+    let lab = start(options.server.as_deref()).await?;
     let demonstration = tokio::select! {
         demonstration = on(&lab, options, tell, events, cancel) => demonstration,
         () = cancel.cancelled() => Err(Error::Interrupted),
@@ -170,10 +170,15 @@ async fn on(
     Ok(Demonstration { measurement, judged: analysis.judged.clone(), outcomes, analysis })
 }
 
-async fn start(options: &DemoOptions) -> Result<Lab, Error> {
+/// Starts the server of a demonstration; the newest that is found, unless `server` names a folder of its programs.
+///
+/// # Errors
+///
+/// No server found, or none that starts.
+pub async fn start(server: Option<&Path>) -> Result<Lab, Error> {
     let mut lab = LabOptions::new();
-    if let Some(folder) = &options.server {
-        lab.binaries = Binaries::Folder(folder.clone());
+    if let Some(folder) = server {
+        lab.binaries = Binaries::Folder(folder.to_owned());
     }
     // A server of its usual settings, but for what any server of this size would be given, and what makes loading quick.
     for (name, value) in [

@@ -1,5 +1,6 @@
 //! What the planner does for a statement of the workload, on a lab.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pgtailor_blueprint::Blueprint;
@@ -22,6 +23,8 @@ pub struct ExpensiveNode {
     pub cost: f64,
     /// The planner cost of the whole statement.
     pub total: f64,
+    /// Indexes that the whole plan uses, by name.
+    pub indexes: BTreeSet<String>,
 }
 
 /// The most expensive node of the plan of each statement in `positions`, with one drawn set of parameters.
@@ -48,9 +51,16 @@ pub async fn explain(
         let row = client.query_one(&format!("EXPLAIN (FORMAT JSON) {}", statement.sql), &references).await;
         let plan: Value = row.and_then(|row| row.try_get(0)).map_err(|error| BenchError::met(operation(), error))?;
         let root = &plan[0]["Plan"];
-        nodes.push(most_expensive(root, root["Total Cost"].as_f64().unwrap_or_default()));
+        let node = most_expensive(root, root["Total Cost"].as_f64().unwrap_or_default());
+        nodes.push(ExpensiveNode { indexes: indexes(root), ..node });
     }
     Ok(nodes)
+}
+
+fn indexes(node: &Value) -> BTreeSet<String> {
+    let children = node["Plans"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let own = node["Index Name"].as_str().map(str::to_owned);
+    own.into_iter().chain(children.iter().flat_map(indexes)).collect()
 }
 
 fn most_expensive(node: &Value, total: f64) -> ExpensiveNode {
@@ -62,6 +72,7 @@ fn most_expensive(node: &Value, total: f64) -> ExpensiveNode {
         // A limit costs less than what it stops: then nothing is its own.
         cost: (node["Total Cost"].as_f64().unwrap_or_default() - below).max(0.0),
         total,
+        indexes: BTreeSet::new(),
     };
     children
         .iter()
@@ -78,8 +89,10 @@ mod tests {
     #[test]
     fn the_node_that_costs_most_by_itself_is_named() {
         let plan = json!({"Node Type": "Sort", "Total Cost": 120.0, "Plans": [
-            {"Node Type": "Seq Scan", "Relation Name": "users", "Total Cost": 100.0}]});
+            {"Node Type": "Seq Scan", "Relation Name": "users", "Total Cost": 100.0},
+            {"Node Type": "Index Scan", "Index Name": "users_pkey", "Total Cost": 1.0}]});
         let node = most_expensive(&plan, 120.0);
+        assert_eq!(indexes(&plan), BTreeSet::from(["users_pkey".to_owned()]));
         assert_eq!((node.kind.as_str(), node.relation.as_deref(), node.cost), ("Seq Scan", Some("users"), 100.0));
     }
 }

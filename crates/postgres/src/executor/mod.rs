@@ -69,6 +69,11 @@ pub async fn apply(
             outcomes.push(outcome(task, None, StepResult::NotReached { reason: reason.clone() }));
             continue;
         }
+        if lacks_its_replacement(task, &outcomes) {
+            let reason = "an index on its table was not built, and this one may be what serves its statements".to_owned();
+            outcomes.push(outcome(task, None, StepResult::NotReached { reason }));
+            continue;
+        }
         events.tell(Event::Started { number: position + 1, total: tasks.len(), sql: task.step.sql.clone() });
         let (entry_id, result) = executor.perform(task).await;
         match &result {
@@ -81,6 +86,16 @@ pub async fn apply(
         outcomes.push(ended);
     }
     Ok(outcomes)
+}
+
+/// Whether `task` drops an index of a table on which an earlier step failed to build one. What takes a build back waits for nothing.
+fn lacks_its_replacement(task: &Task, before: &[StepOutcome]) -> bool {
+    let is_failed_build = |outcome: &StepOutcome| {
+        matches!(outcome.change, Change::CreateIndex { .. })
+            && outcome.change.table().1 == task.step.change.table().1
+            && !outcome.result.is_success()
+    };
+    matches!(task.step.change, Change::DropIndex { .. }) && task.undoes.is_none() && before.iter().any(is_failed_build)
 }
 
 /// Brings entries that an earlier run left open to their end, and does nothing else. `Ok(0)` without a ledger or open entries, in

@@ -4,6 +4,8 @@
 //! estimated. It must not know how an answer is searched. Start reading at [`AdviceReport`]; its parts are in `sections`, its phrases in
 //! `words`, and the statements to run in `script`, from which migrations are made, too.
 
+mod catalog;
+pub mod counsel;
 mod definition;
 mod json;
 pub mod record;
@@ -55,6 +57,7 @@ impl Report for AdviceReport<'_> {
                 .extend(items.map(|(at, one)| Block::Item(sections::item(advice, at + 1, one, sections::Detail::Short))));
         }
         sections::push_worse(&mut document, advice);
+        catalog::push(&mut document, advice);
         document.heading("How good this is");
         document.paragraph(words::bound(advice));
         sections::push_front(&mut document, advice);

@@ -1,6 +1,6 @@
 //! Advice for programs, as `docs/json.md` documents it.
 
-use pgtailor_model::advice::{Advice, AdvisedStatement, Loss, Recommendation, Rejected};
+use pgtailor_model::advice::{Advice, AdvisedStatement, Loss, Recommendation, Rejected, Upkeep};
 use serde_json::{Value, json};
 
 use super::{script, words};
@@ -46,15 +46,13 @@ pub fn advice(advice: &Advice) -> Value {
         "front": front,
         "effort": advice.effort,
         "notes": advice.notes,
+        "catalog": super::catalog::json(advice),
     })
 }
 
 /// One recommendation.
 pub fn recommendation(advice: &Advice, one: &Recommendation) -> Value {
     let queries: Vec<Value> = one.serves.iter().filter_map(|at| advice.statements.get(*at)).map(statement).collect();
-    let upkeep = &one.upkeep;
-    let hot_lost: Vec<Value> =
-        upkeep.hot_lost.iter().map(|(column, updates)| json!({ "column": column, "updates": updates })).collect();
     let partitions = one.partitions.as_ref().map(|partitions| {
         let partition = |one: &pgtailor_model::advice::Partition| {
             json!({ "table": one.table.sql(), "parent": one.parent.sql(), "is_leaf": one.is_leaf })
@@ -75,18 +73,25 @@ pub fn recommendation(advice: &Advice, one: &Recommendation) -> Value {
         "loss_without": one.loss_without,
         "cost_provenance": "what-if",
         "queries": queries,
-        "writes": {
-            "upkeep": upkeep.cost,
-            "upkeep_share": share(advice, upkeep.cost),
-            "entries": upkeep.entries,
-            "wal_bytes": upkeep.wal,
-            "wal_bytes_per_day": upkeep.wal_a_day,
-            "hot_lost": hot_lost,
-            "provenance": "estimated",
-        },
+        "writes": writes(advice, &one.upkeep),
         "replaces": one.replaces,
         "because": one.because,
         "partitions": partitions,
+    })
+}
+
+/// What an index costs those who write.
+pub fn writes(advice: &Advice, upkeep: &Upkeep) -> Value {
+    let hot_lost: Vec<Value> =
+        upkeep.hot_lost.iter().map(|(column, updates)| json!({ "column": column, "updates": updates })).collect();
+    json!({
+        "upkeep": upkeep.cost,
+        "upkeep_share": share(advice, upkeep.cost),
+        "entries": upkeep.entries,
+        "wal_bytes": upkeep.wal,
+        "wal_bytes_per_day": upkeep.wal_a_day,
+        "hot_lost": hot_lost,
+        "provenance": "estimated",
     })
 }
 

@@ -1,0 +1,184 @@
+//! From what was found, declared and advised to what would be done.
+//!
+//! Declared entries come first, then advice beside them, then the remedies of findings; drops stand behind all builds, so that what replaces an
+//! index is there before it goes. Start reading at [`propose`].
+
+use std::collections::BTreeSet;
+
+use pgtailor_advisor::advise::free_name;
+use pgtailor_advisor::catalog::to_create;
+use pgtailor_advisor::{duration, size};
+use pgtailor_checks::Outcome;
+use pgtailor_model::advice::{Advice, Counsel, Recommendation};
+use pgtailor_model::change::{Change, ChangeClass};
+use pgtailor_model::declared::Judged;
+use pgtailor_model::index::{Build, IndexDefinition};
+use pgtailor_model::name::Oid;
+use pgtailor_model::quantity::{Quantity, Unit};
+use pgtailor_model::rollout::{Estimate, LeftOut, Rollout};
+use pgtailor_model::snapshot::Snapshot;
+use pgtailor_model::unit::three_digits;
+use pgtailor_model::what_if::CandidateIndex;
+use pgtailor_postgres::connect::Database;
+use pgtailor_rollout::{Request, Rules, plan};
+
+use crate::advise::{AdviseOptions, advise_beside};
+use crate::analysis::{Analysis, analyze};
+use crate::error::Error;
+use crate::optimize::Options;
+
+/// Analyzes `database` and, when `options` want it, asks the advisor what the workload needs beside the declared entries that would be
+/// created. Read-only: the advisor's questions go to a twin on this machine. Where there can be none, the counsel says why.
+///
+/// # Errors
+///
+/// As [`analyze`], and sources of statements that were named and cannot be read.
+pub async fn propose(database: &Database, options: &Options) -> Result<Analysis, Error> {
+    let mut analysis = analyze(database, options).await?;
+    if !options.wants_advice() {
+        return Ok(analysis);
+    }
+    let asked = AdviseOptions { drops: options.may(ChangeClass::DropIndex), ..options.advice.clone() };
+    let planned = if options.may(ChangeClass::CreateIndex) { declared(&analysis, options) } else { Vec::new() };
+    analysis.counsel = counsel(advise_beside(database, &asked, &planned).await)?;
+    let Analysis { snapshot, judged, outcome, counsel, .. } = &analysis;
+    analysis.rollout = rollout(snapshot, judged, outcome, options, counsel);
+    Ok(analysis)
+}
+
+/// The declared entries that would be created, as indexes to plan with.
+fn declared(analysis: &Analysis, options: &Options) -> Vec<CandidateIndex> {
+    let created = to_create(&analysis.judged, &analysis.snapshot.catalog, options.policy);
+    let candidate = |judged: &&Judged| Some(CandidateIndex { table: judged.table_oid?, definition: judged.definition.clone()? });
+    created.iter().filter_map(candidate).collect()
+}
+
+/// What cannot be had on this machine or from this database is no reason to do nothing.
+fn counsel(advice: Result<Advice, Error>) -> Result<Counsel, Error> {
+    match advice {
+        Ok(advice) => Ok(Counsel::Given(Box::new(advice))),
+        Err(Error::NoStatements { reason, remedy }) => {
+            let remedy = format!("{remedy}, or name another source with --workload");
+            Ok(Counsel::Unavailable { reason: format!("no statement is known: {reason}"), remedy })
+        }
+        Err(error @ (Error::Twin(_) | Error::Lab(_))) => {
+            let remedy = error.hint().unwrap_or_else(|| "pgtailor doctor says what this machine has".to_owned());
+            Ok(Counsel::Unavailable { reason: error.to_string(), remedy })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What would be done.
+pub(crate) fn rollout(
+    snapshot: &Snapshot,
+    judged: &[Judged],
+    outcome: &Outcome,
+    options: &Options,
+    counsel: &Counsel,
+) -> Rollout {
+    let mut requests = declared_requests(snapshot, judged, options);
+    let mut drops = Vec::new();
+    if let Some(advice) = counsel.advice() {
+        let (builds, advised_drops) = advised_requests(advice, snapshot, &requests);
+        requests.extend(builds);
+        drops = advised_drops;
+    }
+    let gone: Vec<Change> = drops.iter().map(|drop| drop.change.clone()).collect();
+    requests.extend(drops);
+    requests.extend(outcome.findings.iter().filter_map(|finding| {
+        let change = finding.remedy.clone()?;
+        Some(Request { change, reason: finding.problem.clone(), estimate: Estimate::default() })
+    }));
+    requests.retain(|request| options.only.as_ref().is_none_or(|only| only.contains(&request.change.class())));
+    let mut rollout = plan(&requests, snapshot, &Rules { allowed: options.allowed_classes() });
+    keep_what_is_not_replaced(&mut rollout, &gone);
+    rollout
+}
+
+fn declared_requests(snapshot: &Snapshot, judged: &[Judged], options: &Options) -> Vec<Request> {
+    let created = to_create(judged, &snapshot.catalog, options.policy).into_iter();
+    let request = |judged: &Judged| {
+        let definition = judged.definition.clone()?;
+        let table_oid = judged.table_oid?;
+        let table = snapshot.catalog.table_by_oid(table_oid)?;
+        let estimate = Estimate {
+            size: size::estimated_size(&definition, table, &snapshot.server),
+            duration: duration::estimated_build(&definition, table, &snapshot.server, Build::Concurrent),
+        };
+        let change = Change::CreateIndex { table: table.name.clone(), table_oid, name: judged.entry.name.clone(), definition };
+        let reason = if judged.entry.description.is_empty() {
+            "the catalog declares it".to_owned()
+        } else {
+            format!("the catalog declares it: {}", judged.entry.description)
+        };
+        Some(Request { change, reason, estimate })
+    };
+    created.filter_map(request).collect()
+}
+
+/// Builds and drops, each in the order of the advice; what `declared` creates already is left out.
+fn advised_requests(advice: &Advice, snapshot: &Snapshot, declared: &[Request]) -> (Vec<Request>, Vec<Request>) {
+    let mut taken: BTreeSet<String> = declared.iter().filter_map(|one| one.change.index_name().map(str::to_owned)).collect();
+    let (mut builds, mut drops) = (Vec::new(), Vec::new());
+    for recommendation in &advice.recommendations {
+        let reason = reason(advice, recommendation);
+        match &recommendation.change {
+            Change::CreateIndex { table, table_oid, name, definition } => {
+                if declared.iter().any(|one| serves(&one.change, recommendation.change.table().1, definition)) {
+                    continue;
+                }
+                // The advisor knows the names of the database, and not those that declared entries will have.
+                let name =
+                    if taken.contains(name) { free_name(&snapshot.catalog, table, definition, &taken) } else { name.clone() };
+                taken.insert(name.clone());
+                let found = snapshot.catalog.table_by_oid(*table_oid);
+                let duration =
+                    found.and_then(|table| duration::estimated_build(definition, table, &snapshot.server, Build::Concurrent));
+                let size = Some(Quantity::estimated(recommendation.size.as_f64(), Unit::Bytes));
+                let change =
+                    Change::CreateIndex { table: table.clone(), table_oid: *table_oid, name, definition: definition.clone() };
+                builds.push(Request { change, reason, estimate: Estimate { size, duration } });
+            }
+            Change::DropIndex { .. } => {
+                drops.push(Request { change: recommendation.change.clone(), reason, estimate: Estimate::default() });
+            }
+            Change::Analyze { .. } => {
+                builds.push(Request { change: recommendation.change.clone(), reason, estimate: Estimate::default() });
+            }
+        }
+    }
+    (builds, drops)
+}
+
+fn serves(change: &Change, on: Oid, other: &IndexDefinition) -> bool {
+    matches!(change, Change::CreateIndex { table_oid, definition, .. } if *table_oid == on && definition.serves_all_of(other))
+}
+
+/// `the advisor recommends it: planner cost of the workload -41 % (what-if), because …`
+fn reason(advice: &Advice, recommendation: &Recommendation) -> String {
+    let share = if advice.cost_before > 0.0 { recommendation.gain / advice.cost_before * 100.0 } else { 0.0 };
+    let sign = if share < 0.0 { "+" } else { "-" };
+    let because = recommendation.because.join("; ");
+    format!(
+        "the advisor recommends it: planner cost of the workload {sign}{} % (what-if), because {because}",
+        three_digits(share.abs())
+    )
+}
+
+/// Takes back advised drops on tables for which a build is left out: the advice is a whole, and what is to be dropped may be what serves the
+/// statements that the missing index was for.
+fn keep_what_is_not_replaced(rollout: &mut Rollout, advised: &[Change]) {
+    let mut kept = Vec::new();
+    let is_build = |left: &&LeftOut| matches!(left.change, Change::CreateIndex { .. });
+    let refused: BTreeSet<Oid> = rollout.left_out.iter().filter(is_build).map(|left| left.change.table().1).collect();
+    rollout.steps.retain(|step| {
+        let is_lost = advised.contains(&step.change) && refused.contains(&step.change.table().1);
+        if is_lost {
+            let reason = "an index that it was to be replaced by is left out".to_owned();
+            kept.push(LeftOut { change: step.change.clone(), reason });
+        }
+        !is_lost
+    });
+    rollout.left_out.extend(kept);
+}
