@@ -96,6 +96,9 @@ pub fn candidates() -> Vec<Candidate> {
         orders(&["tenant", "paid_at"]),
         orders(&["coupon", "returned_at", "id"]),
         orders(&["email", "country", "day"]),
+        // Values with blanks behind them, which are stored.
+        orders(&["branch", "id"]),
+        orders(&["day"]).including(&["branch", "id"]),
         orders(&["customer"]).including(&["amount", "state"]),
         orders(&["code"]).unique().including(&["email"]),
         // Partial.

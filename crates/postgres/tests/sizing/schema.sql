@@ -7,7 +7,7 @@ SELECT setseed(0.25);
 CREATE TYPE state AS ENUM ('new', 'paid', 'sent', 'returned', 'lost');
 CREATE TABLE orders (
     id bigint, code uuid, customer int, tenant smallint, region int, state state, express boolean, amount numeric(12, 2), weight float8,
-    email text, note text, country char(2), placed timestamptz, day date, paid_at timestamptz, returned_at timestamptz, coupon text,
+    email text, note text, country char(2), branch char(17), placed timestamptz, day date, paid_at timestamptz, returned_at timestamptz, coupon text,
     address inet, during tstzrange, quantity int4range, place point
 );
 INSERT INTO orders
@@ -17,6 +17,7 @@ SELECT g, md5(g::text)::uuid, floor(30000 * random())::int, floor(400 * random()
        'customer' || floor(30000 * random())::int || '@example' || floor(40 * random())::int || '.org',
        repeat(substr(md5((g % 977)::text), 1, 8) || ' ', 2 + floor(8 * random())::int),
        (ARRAY['DE', 'FR', 'IT', 'PL', 'US', 'CN'])[1 + floor(6 * random() ^ 2)::int],
+       'B' || floor(700 * random())::int,
        '2023-01-01'::timestamptz + g * interval '4 minutes' + random() * interval '1 hour',
        '2023-01-01'::date + floor(700 * random() ^ 2)::int,
        CASE WHEN random() < 0.5 THEN '2023-01-01'::timestamptz + g * interval '4 minutes' END,

@@ -29,7 +29,7 @@ CROSS JOIN LATERAL (
         SELECT * FROM class WHERE rank < 3 OR asked.class IS NOT NULL
         ORDER BY rank, opcname LIMIT 1
     )
-    SELECT pg_catalog.format_type(b.oid, NULL) AS type_name,
+    SELECT pg_catalog.format_type(b.oid, -1) AS type_name,
            k.typlen AS length, CASE k.typalign WHEN 'c' THEN 1 WHEN 's' THEN 2 WHEN 'i' THEN 4 ELSE 8 END AS alignment,
            k.oid = b.oid AS stored_as_is, coalesce(o.opcname::text, '') AS class,
            EXISTS (SELECT FROM pg_catalog.pg_amproc p JOIN pg_catalog.pg_proc f ON f.oid = p.amproc
