@@ -46,3 +46,6 @@ cargo run --release --locked --quiet -p pgtailor-twin --example what_if_bench
 
 # Prints its own figures: what advice is worth beside the whole declared catalog of the blueprint, measured.
 cargo run --release --locked --quiet -p pgtailor --example advise_blueprint
+
+# Prints its own figures: seconds, plannings and resident memory of advice for 2,000 statements over 300 tables.
+cargo run --release --locked --quiet -p pgtailor --example advise_many

@@ -17,8 +17,8 @@ use super::losers;
 use super::name::free_name;
 use super::questions::Baseline;
 use super::refine::Refined;
-use crate::cost::{Element, Engine, Item, Set};
-use crate::select::{self, Chosen, order, planned};
+use crate::cost::{Asked, Element, Engine, Item, Set};
+use crate::select::{self, Chosen, added, order, planned};
 
 /// Everything but the bound and what it took.
 pub(super) fn advice<W: WhatIf>(
@@ -66,7 +66,7 @@ pub(super) fn advice<W: WhatIf>(
         bound: Bound::default(),
         front,
         effort: Effort::default(),
-        notes: Vec::new(),
+        notes: baseline.notes.clone(),
         catalog: None,
     })
 }
@@ -88,8 +88,8 @@ fn steps<W: WhatIf>(engine: &mut Engine<'_, W>, elements: &Elements, refined: &R
     let mut before = planned(engine, problem, &there)?;
     let mut steps = Vec::new();
     for element in order(engine, problem, &there, &members) {
+        let after = before + added(engine, problem, &there, element)?;
         there.insert(element);
-        let after = planned(engine, problem, &there)?;
         steps.push(Step { element, before, after, elements: there.clone() });
         before = after;
     }
@@ -220,6 +220,32 @@ fn drops(request: &Request<'_>, elements: &Elements, refined: &Refined, made: &[
     drops
 }
 
+/// By statement, of the questions that were planned and have a share in its executions: their shares together, and their weights. Values that
+/// were not planned leave their share to the others.
+struct Shares(BTreeMap<usize, (f64, f64)>);
+
+impl Shares {
+    fn of<W: WhatIf>(engine: &Engine<'_, W>, baseline: &Baseline, refined: &Refined) -> Self {
+        let mut planned: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+        for ((asked, before), plan) in engine.asked().iter().zip(&baseline.costs).zip(&refined.plans) {
+            if before.is_some() && plan.is_some() && asked.share > 0.0 {
+                let (shares, weights) = planned.entry(asked.query).or_default();
+                *shares += asked.share;
+                *weights += asked.weight;
+            }
+        }
+        Self(planned)
+    }
+
+    /// How often the question is asked for one execution of its statement: its share, and of a look-up as often as its weight says; `None` when
+    /// nothing of the statement counts, which is told as skipped then.
+    fn each(&self, asked: &Asked) -> Option<f64> {
+        let (shares, weights) = self.0.get(&asked.query)?;
+        let look_up = if *weights > 0.0 { asked.weight / weights } else { 0.0 };
+        Some(if asked.share > 0.0 { asked.share / shares } else { look_up })
+    }
+}
+
 /// Statements before and after, those that gain most first.
 fn statements<W: WhatIf>(
     request: &Request<'_>,
@@ -236,11 +262,12 @@ fn statements<W: WhatIf>(
             Item::Existing(_) => None,
         })
         .collect();
+    let shares = Shares::of(engine, baseline, refined);
     let mut by_query: BTreeMap<usize, AdvisedStatement> = BTreeMap::new();
     for ((asked, before), plan) in engine.asked().iter().zip(&baseline.costs).zip(&refined.plans) {
         let (Some(before), Some(plan)) = (before, plan) else { continue };
+        let Some(share) = shares.each(asked) else { continue };
         let query = &request.workload.queries[asked.query];
-        let share = asked.share;
         let statement = by_query.entry(asked.query).or_insert_with(|| AdvisedStatement {
             fingerprint: query.fingerprint.clone(),
             text: query.text.clone(),
@@ -254,8 +281,10 @@ fn statements<W: WhatIf>(
         });
         statement.before += share * before;
         statement.after += share * plan.cost;
-        statement.weight += asked.weight;
-        statement.worst_binding = statement.worst_binding.max(plan.cost / before.max(f64::MIN_POSITIVE));
+        if asked.share > 0.0 {
+            statement.weight += asked.weight;
+            statement.worst_binding = statement.worst_binding.max(plan.cost / before.max(f64::MIN_POSITIVE));
+        }
         for name in plan.candidates.iter().filter_map(|candidate| name_of.get(candidate)) {
             if !statement.uses.contains(name) {
                 statement.uses.push((*name).clone());

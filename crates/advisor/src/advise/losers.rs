@@ -98,7 +98,11 @@ fn reason<W: WhatIf>(
     if beside - upkeep > problem.minimal_gain.max(0.0) && !problem.allows(&refined.elements.with(element)) {
         return (alone, Loss::Limit { gain: beside, limit: limit(elements, &refined.elements, element) });
     }
-    if upkeep > 0.0 && beside > problem.minimal_gain && beside <= upkeep + problem.minimal_gain {
+    if upkeep > 0.0
+        && (beside <= upkeep || beside > problem.minimal_gain)
+        && beside <= upkeep + problem.minimal_gain
+        && beside > 0.0
+    {
         return (alone, Loss::Upkeep { gain: beside, upkeep });
     }
     (alone, Loss::Overlapped { alone, beside, by: by.into_iter().collect() })

@@ -7,7 +7,9 @@ mod elements;
 mod evidence;
 mod losers;
 mod name;
+mod plainer;
 pub(crate) mod questions;
+mod references;
 mod refine;
 
 use std::collections::BTreeMap;
@@ -19,13 +21,14 @@ use pgtailor_model::twin::Fidelity;
 use pgtailor_model::what_if::WhatIf;
 use pgtailor_model::workload::Workload;
 
-use crate::bound::Incumbent;
+use crate::bound::{self, Incumbent};
 use crate::candidate::{Candidates, Context, propose};
 use crate::catalog::worth;
 use crate::cost::Engine;
 use crate::select;
 
 pub use name::free_name;
+pub use references::needed_tables;
 
 /// A statement as the server accepts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,12 +100,10 @@ pub fn advise<W: WhatIf>(
     }
     let mut advice = evidence::advice(request, &mut engine, &elements, &baseline, &refined, unplanned, keep_going)?;
     let lower = outcome.lower.min(advice.cost_after);
-    advice.bound = Bound {
-        lower,
-        gap: if advice.cost_after > 0.0 { (advice.cost_after - lower) / advice.cost_after } else { 0.0 },
-        candidates: elements.items.len(),
-        proven: outcome.is_proven(),
-    };
+    let gap = if advice.cost_after > 0.0 { (advice.cost_after - lower) / advice.cost_after } else { 0.0 };
+    // A plainer answer than the best is not the best.
+    let proven = outcome.is_proven() && gap <= bound::PROVEN;
+    advice.bound = Bound { lower, gap, candidates: elements.items.len(), proven };
     advice.effort = Effort {
         what_if_calls: engine.calls(),
         plans_derived: engine.costs_derived(),

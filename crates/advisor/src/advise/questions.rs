@@ -1,4 +1,6 @@
-//! The workload as questions: every statement with every set of values, and what each counts.
+//! The workload as questions: every statement with every set of values, the look-ups that it causes, and what each counts.
+//!
+//! A look-up has no share in the statement's executions, only a weight.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +14,7 @@ use pgtailor_model::workload::{Query, Skipped};
 
 use super::Request;
 use super::elements::Elements;
+use super::references::{LookUp, look_ups};
 use crate::cost::{Asked, Element, Engine, Item, Set};
 
 /// What the workload costs as the database is.
@@ -22,8 +25,10 @@ pub(super) struct Baseline {
     pub cost: f64,
     /// What a unit of planner cost in one execution counts in it.
     pub unit: f64,
-    /// Statements that were not planned.
+    /// Statements that were not planned with any values.
     pub unplanned: Vec<Skipped>,
+    /// Of which statements some values are left out, as sentences without a period.
+    pub notes: Vec<String>,
 }
 
 /// Questions, and the statements of which there are none.
@@ -54,6 +59,17 @@ pub(super) fn questions(request: &Request<'_>, elements: &Elements) -> (Vec<Aske
             let shares = shares(query);
             asked.extend(query.bindings.iter().zip(shares).map(|(binding, share)| question(Some(binding), share)));
         }
+        for LookUp { table, statement, times } in look_ups(query, request.snapshot) {
+            asked.push(Asked {
+                query: position,
+                text: statement.text,
+                types: statement.types,
+                binding: None,
+                share: 0.0,
+                weight: times,
+                relevant: by_table.get(&table).into_iter().flatten().copied().collect(),
+            });
+        }
     }
     (asked, skipped)
 }
@@ -70,8 +86,8 @@ fn shares(query: &Query) -> Vec<f64> {
     query.bindings.iter().map(share).collect()
 }
 
-/// Plans every question with what exists, and puts the weights in order: a question that cannot be planned counts nothing, and where
-/// statements are weighed by time, each counts as much as it takes.
+/// Plans every question with what exists, and puts the weights in order: a question that cannot be planned counts nothing and the statement's
+/// others count for it, and where statements are weighed by time, each counts as much as it takes.
 pub(super) fn baseline<W: WhatIf>(
     request: &Request<'_>,
     engine: &mut Engine<'_, W>,
@@ -79,32 +95,25 @@ pub(super) fn baseline<W: WhatIf>(
 ) -> Result<Baseline, W::Error> {
     let numbers: Vec<usize> = (0..engine.asked().len()).collect();
     let answers = engine.plan(&numbers, existing)?;
-    let mut reasons: BTreeMap<usize, String> = BTreeMap::new();
-    let mut planned: BTreeMap<usize, f64> = BTreeMap::new();
+    let mut refused: BTreeMap<usize, String> = BTreeMap::new();
     let mut costs = Vec::new();
     for (number, answer) in numbers.iter().zip(answers) {
-        let (query, share) = (engine.asked()[*number].query, engine.asked()[*number].share);
         match answer {
             Ok(plan) => {
                 engine.learn(*number, existing, &plan);
-                *planned.entry(query).or_default() += share;
                 costs.push(Some(plan.cost));
             }
             Err(reason) => {
-                reasons.insert(query, reason);
+                let Asked { query, share, .. } = engine.asked()[*number];
+                if share > 0.0 {
+                    refused.insert(query, reason);
+                }
+                engine.weigh(*number, if share > 0.0 { engine.asked()[*number].weight } else { 0.0 });
                 costs.push(None);
             }
         }
     }
-    // Values that do not fit are left out of their statement; without any that fits, and counts, nothing is known of it.
-    let unplanned = reasons.into_iter().filter(|(query, _)| planned.get(query).is_none_or(|share| *share <= 0.0));
-    let unplanned: BTreeMap<usize, String> = unplanned.collect();
-    for (number, cost) in numbers.iter().zip(&costs) {
-        let asked = &engine.asked()[*number];
-        let whole = planned.get(&asked.query).copied().unwrap_or_default();
-        let factor = if cost.is_some() && whole > 0.0 { 1.0 / whole } else { 0.0 };
-        engine.scale(*number, factor);
-    }
+    let (unplanned, notes) = without_refused(request, engine, &costs, refused);
     let sum = |engine: &Engine<'_, W>| -> f64 {
         let weighed = engine.asked().iter().zip(&costs);
         weighed.map(|(asked, cost)| asked.weight * cost.unwrap_or(0.0)).sum()
@@ -127,8 +136,46 @@ pub(super) fn baseline<W: WhatIf>(
             }
         }
     }
-    let unplanned = unplanned.into_iter().map(|(query, reason)| skip(&request.workload.queries[query], reason)).collect();
-    Ok(Baseline { cost: sum(engine), costs, unit, unplanned })
+    Ok(Baseline { cost: sum(engine), costs, unit, unplanned, notes })
+}
+
+/// Takes the weight of values that cannot be planned, of statements with the reasons in `refused`, and gives it to the statement's others:
+/// one execution that failed must not hide a thousand that did not. Statements of which nothing is left, and notes of the others.
+fn without_refused<W: WhatIf>(
+    request: &Request<'_>,
+    engine: &mut Engine<'_, W>,
+    costs: &[Option<f64>],
+    refused: BTreeMap<usize, String>,
+) -> (Vec<Skipped>, Vec<String>) {
+    let (mut unplanned, mut notes) = (Vec::new(), Vec::new());
+    for (query, reason) in refused {
+        let of_query = (0..costs.len()).filter(|number| engine.asked()[*number].query == query);
+        let (of_query, others): (Vec<usize>, Vec<usize>) = of_query.partition(|number| engine.asked()[*number].share > 0.0);
+        let weight =
+            |numbers: &mut dyn Iterator<Item = &usize>| -> f64 { numbers.map(|number| engine.asked()[*number].weight).sum() };
+        let whole = weight(&mut of_query.iter());
+        let planned = weight(&mut of_query.iter().filter(|number| costs[**number].is_some()));
+        for number in &of_query {
+            let own =
+                if costs[*number].is_some() && planned > 0.0 { engine.asked()[*number].weight * whole / planned } else { 0.0 };
+            engine.weigh(*number, own);
+        }
+        let statement = &request.workload.queries[query];
+        if planned > 0.0 {
+            let left_out = of_query.iter().filter(|number| costs[**number].is_none()).count();
+            notes.push(format!(
+                "statement {} is judged without {left_out} of its {} sets of values: {reason}",
+                statement.fingerprint,
+                of_query.len()
+            ));
+        } else {
+            for number in others {
+                engine.weigh(number, 0.0);
+            }
+            unplanned.push(skip(statement, reason));
+        }
+    }
+    (unplanned, notes)
 }
 
 /// Elements by the table that a statement must name for them to matter to it: their own, and those that it is a partition of.

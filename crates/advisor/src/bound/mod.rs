@@ -85,7 +85,7 @@ pub struct BoundOutcome {
 }
 
 /// The relative gap below which nothing better exists for all purposes; the planner's own numbers have about six digits.
-const PROVEN: f64 = 1e-6;
+pub(crate) const PROVEN: f64 = 1e-6;
 
 impl BoundOutcome {
     /// Whether the best configuration is the best of all.

@@ -6,16 +6,16 @@ use pgtailor_model::name::Oid;
 use pgtailor_model::planner::SchemaObject;
 
 /// A foreign key, as its definition says.
-pub(super) struct ForeignKey {
-    pub(super) table: Oid,
-    pub(super) referenced: Oid,
-    pub(super) columns: Vec<String>,
+pub(crate) struct ForeignKey {
+    pub(crate) table: Oid,
+    pub(crate) referenced: Oid,
+    pub(crate) columns: Vec<String>,
     targets: BTreeSet<String>,
 }
 
 impl ForeignKey {
     /// Reads `pg_get_constraintdef`: `FOREIGN KEY (a, b) REFERENCES t(c, d) …`.
-    pub(super) fn read(object: &SchemaObject) -> Option<Self> {
+    pub(crate) fn read(object: &SchemaObject) -> Option<Self> {
         let (_, after) = object.sql.split_once("FOREIGN KEY (")?;
         let (columns, rest) = identifiers(after)?;
         let (_, after) = rest.split_once("REFERENCES ")?;
@@ -27,7 +27,7 @@ impl ForeignKey {
     }
 
     /// Whether giving `columns` of the referenced table new values looks for rows that refer to it.
-    pub(super) fn is_changed_by(&self, columns: &[String]) -> bool {
+    pub(crate) fn is_changed_by(&self, columns: &[String]) -> bool {
         columns.iter().any(|column| self.targets.contains(column))
     }
 }

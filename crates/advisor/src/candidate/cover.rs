@@ -21,6 +21,10 @@ const MOST_INCLUDED: usize = 8;
 /// Most of the table's width, 0 to 1, that the index may have: an index nearly as wide as the table saves nothing.
 const MOST_OF_ROW: f64 = 0.7;
 
+/// Types whose values are as long as whoever writes them likes, however short they are on average: one that is too long for an index entry
+/// (see `guard/wide_key.rs`) could not be written any more.
+const DOCUMENTS: &[&str] = &["json", "jsonb", "xml", "tsvector"];
+
 /// Bytes of a row besides its columns: header and line pointer (`htup_details.h`, `itemid.h`).
 const ROW_OVERHEAD: u32 = 28;
 
@@ -43,6 +47,9 @@ pub(super) fn covering_without(site: &Site<'_>, definition: &IndexDefinition, fi
     let is_missing = |name: &&String| !keys.contains(name.as_str()) && !fixed.contains(&name.as_str());
     let rest: BTreeSet<String> = site.shape.needed.iter().filter(is_missing).cloned().collect();
     if rest.is_empty() || rest.len() > MOST_INCLUDED {
+        return None;
+    }
+    if rest.iter().filter_map(|name| site.column(name)).any(|column| DOCUMENTS.contains(&column.type_name.as_str())) {
         return None;
     }
     let included = rest.iter().map(|name| site.column(name).map(width)).collect::<Option<Vec<u32>>>()?;
@@ -106,6 +113,12 @@ mod tests {
         assert_eq!(cover(wide(), &["a", "c"]), None);
         assert_eq!(cover(wide().visible("t", 100), &["a", "b"]), None);
         assert!(cover(wide().visible("t", 9_000), &["a", "b"]).is_some());
+    }
+
+    #[test]
+    fn a_document_is_not_included_however_short_it_is_on_average() {
+        let short = Fixture::new().table("t", &["a", "b jsonb", "c text"]).width("t", "b", 20).width("t", "c", 400);
+        assert_eq!(cover(short, &["a", "b"]), None);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod spelling;
 mod text;
 mod total;
 
+pub(crate) use self::constraint::ForeignKey;
 pub use self::generator::ALL;
 pub use self::propose::{MOST_PER_STATEMENT, propose};
 

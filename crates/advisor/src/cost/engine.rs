@@ -70,15 +70,9 @@ impl<'a, W: WhatIf> Engine<'a, W> {
         &self.asked
     }
 
-    /// Makes a question count `factor` times as much.
-    pub fn weigh(&mut self, question: usize, factor: f64) {
-        self.asked[question].weight *= factor;
-    }
-
-    /// The same, as a part of its statement: 0 takes it out.
-    pub fn scale(&mut self, question: usize, factor: f64) {
-        self.asked[question].share *= factor;
-        self.weigh(question, factor);
+    /// Changes how much a question counts.
+    pub fn weigh(&mut self, question: usize, weight: f64) {
+        self.asked[question].weight = weight;
     }
 
     /// The elements.

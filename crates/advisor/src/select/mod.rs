@@ -116,13 +116,18 @@ pub fn added<C: Costs>(costs: &mut C, problem: &Problem, elements: &Set, element
     Ok(problem.upkeep(element) - gained)
 }
 
-/// By candidate among `elements`: by how much the workload's cost would rise without it, upkeep included; what is not known is planned, all
-/// at once.
+/// By candidate among `members` of `elements`: by how much the workload's cost would rise without it, upkeep included; what is not known is
+/// planned, all at once.
 ///
 /// # Errors
 /// When the planner cannot be asked.
-pub fn losses<C: Costs>(costs: &mut C, problem: &Problem, elements: &Set) -> Result<Vec<(Element, f64)>, C::Error> {
-    let members: Vec<Element> = elements.iter().filter(|member| !problem.exists(*member)).collect();
+pub fn losses<C: Costs>(
+    costs: &mut C,
+    problem: &Problem,
+    elements: &Set,
+    members: &Set,
+) -> Result<Vec<(Element, f64)>, C::Error> {
+    let members: Vec<Element> = members.iter().filter(|member| !problem.exists(*member)).collect();
     let concerned: Vec<Vec<usize>> = members.iter().map(|member| concerned(costs, *member)).collect();
     let mut unknown: Vec<(usize, Set)> = Vec::new();
     for (member, questions) in members.iter().zip(&concerned) {
@@ -165,7 +170,7 @@ fn most<C: Costs>(costs: &C, question: usize, elements: &Set) -> f64 {
 fn trimmed<C: Costs>(costs: &mut C, problem: &Problem, mut elements: Set) -> Result<Chosen, C::Error> {
     loop {
         let cost = planned(costs, problem, &elements)?;
-        let losses = losses(costs, problem, &elements)?;
+        let losses = losses(costs, problem, &elements, &elements)?;
         let weak = losses.into_iter().filter(|(_, loss)| *loss <= problem.minimal_gain.max(0.0));
         match weak.min_by(|one, other| one.1.total_cmp(&other.1)) {
             Some((member, _)) => elements.remove(member),

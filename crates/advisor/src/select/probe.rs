@@ -60,8 +60,7 @@ pub(super) fn around<C: Costs>(costs: &mut C, problem: &Problem, chosen: &Set) -
     for _ in 0..LAYERS_AROUND {
         layers.sort();
         layers.dedup();
-        let unknown: Vec<(usize, Set)> =
-            layers.iter().filter_map(|(question, layer)| request(costs, *question, layer)).collect();
+        let unknown: Vec<(usize, Set)> = layers.iter().filter_map(|(question, layer)| request(costs, *question, layer)).collect();
         costs.ask(&unknown)?;
         layers = layers
             .into_iter()

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use pgtailor_advisor::advise::{Request, advise as advised};
+use pgtailor_advisor::advise::{Request, advise as advised, needed_tables};
 use pgtailor_advisor::catalog::judge;
 use pgtailor_model::advice::{Advice, AdviceLimits, Weighing};
 use pgtailor_model::declared::{DeclaredIndex, Judged};
@@ -26,7 +26,7 @@ use self::beside::Beside;
 use crate::analysis::fitting;
 use crate::catalog::{CatalogSource, canonical_texts, load_catalog};
 use crate::error::Error;
-use crate::twin::{TwinCapture, WantedTables, capture_for_twin, fidelity, plans_over, used_tables};
+use crate::twin::{TwinCapture, WantedTables, capture_for_twin, fidelity, plans_over};
 use crate::workload::{Gathered, WorkloadOptions, read_sources};
 
 /// Sessions that plan: one a core of a small machine; more gain nothing (measured on two cores).
@@ -129,7 +129,13 @@ async fn of_gathered(
     }
     let inputs = snapshot.planner.as_ref().ok_or(TwinError::NoInputs)?;
     let mut workload = gathered.understood(&snapshot.catalog, &inputs.search_path)?;
-    let tables = inputs.families(&used_tables(&workload));
+    let notes: Vec<String> = workload.sources.iter().flat_map(|source| source.notes.iter().cloned()).collect();
+    if workload.queries.is_empty() && workload.skipped.is_empty() {
+        let reason = notes.first().cloned().unwrap_or_else(|| "the sources that were read hold none".to_owned());
+        let remedy = "name a folder of .sql files or a server log with --workload".to_owned();
+        return Err(Error::NoStatements { reason, remedy });
+    }
+    let tables = inputs.families(&needed_tables(&workload, &snapshot));
     let raise = RaiseOptions {
         server: options.server.clone(),
         other_major: options.other_major,
@@ -173,6 +179,7 @@ async fn of_gathered(
     let mut advice = advice?;
     advice.effort.seconds = started.elapsed().as_secs_f64();
     advice.effort.out_of_time = out_of_time;
+    advice.notes.extend(notes);
     advice.notes.extend(bound.notes);
     Ok(advice)
 }
