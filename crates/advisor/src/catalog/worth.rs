@@ -10,7 +10,7 @@ use pgtailor_model::change::Change;
 use pgtailor_model::declared::{Judged, Verdict};
 use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::Oid;
-use pgtailor_model::unit::{Bytes, Rows};
+use pgtailor_model::unit::{Bytes, Rows, f64_as_count};
 use pgtailor_model::what_if::{CandidateIndex, WhatIf};
 
 use crate::advise::Request;
@@ -44,8 +44,8 @@ enum Place {
     Nowhere(String),
 }
 
-/// What the catalog of `request` is worth, after and beside the search's time limit: it takes few plannings, as most answers follow from others; asked by the questions `asked`, and how many plannings that took. A unit of planner cost counts `unit`
-/// in the workload's cost.
+/// What the catalog of `request` is worth, asked by the questions `asked`, and how many plannings that took: few, as most answers follow from
+/// others, so no time limit ends it. A unit of planner cost counts `unit` in the workload's cost.
 ///
 /// # Errors
 /// When the port cannot answer any more.
@@ -65,65 +65,37 @@ pub(crate) fn worth<W: WhatIf>(
     let recommended = pool.recommended(request, advice, unit, what_if)?;
     let tables = by_table(request.snapshot, &pool.items);
     for asked in &mut asked {
-        let shapes = &request.workload.queries[asked.query].shapes;
-        let of_table = |table: &Oid| tables.get(table);
-        asked.relevant = shapes
-            .iter()
-            .map(|shape| shape.table)
-            .collect::<BTreeSet<_>>()
-            .iter()
-            .filter_map(of_table)
-            .flatten()
-            .copied()
-            .collect();
+        let named: BTreeSet<Oid> = request.workload.queries[asked.query].shapes.iter().map(|shape| shape.table).collect();
+        asked.relevant = named.iter().filter_map(|table| tables.get(table)).flatten().copied().collect();
     }
     let mut engine = Engine::new(what_if, pool.items.clone(), asked);
     let none = planned(&mut engine, &pool.problem, &Set::new())?;
     let all = planned(&mut engine, &pool.problem, &whole)?;
     let mut entries = Vec::new();
-    let (mut again, mut again_size) = (0.0, Bytes(0));
+    // What is declared twice is planned once, and kept twice.
+    let (mut upkeep, mut size) = (pool.problem.upkeep_of(&whole), pool.size(&whole));
     for (judged, place) in request.catalog.iter().zip(&places) {
-        let entry = match place {
-            Place::Nowhere(because) => unknown(request, judged, because),
-            Place::Element(element) | Place::Again(element) => {
-                let at = position(*element);
-                let own = pool.upkeep[at].cost;
-                let is_again = matches!(place, Place::Again(_));
-                let without = if is_again { all - own } else { planned(&mut engine, &pool.problem, &whole.without(*element))? };
-                let alone = planned(&mut engine, &pool.problem, &Set::new().with(*element))?;
-                if is_again {
-                    again += own;
-                    again_size = again_size + pool.sizes[at];
-                }
-                let numbers = Numbers { loss: without - all, gain: none - alone, upkeep: own, least: none * ROUNDING };
-                let mut replaced_by = by_definition(judged, advice);
-                let is_redundant = replaced_by.iter().any(|by| !matches!(by, Replacement::Recommended { .. }));
-                if replaced_by.is_empty() && numbers.loss + own <= numbers.least {
-                    replaced_by = pool.by_plans(&engine, *element, &whole);
-                }
-                EntryAdvice {
-                    worth: numbers.worth(is_redundant),
-                    loss_without: Some(numbers.loss).filter(|loss| loss.is_finite()),
-                    gain_alone: Some(numbers.gain).filter(|gain| gain.is_finite()),
-                    upkeep: pool.upkeep[at].clone(),
-                    size: Some(pool.sizes[at]),
-                    replaced_by,
-                    ..described(judged)
-                }
+        let (element, without) = match place {
+            Place::Nowhere(because) => {
+                entries.push(unasked(request, judged, because));
+                continue;
+            }
+            Place::Element(element) => (*element, planned(&mut engine, &pool.problem, &whole.without(*element))?),
+            Place::Again(element) => {
+                let own = pool.problem.upkeep(*element);
+                upkeep += own;
+                size = size + pool.sizes[position(*element)];
+                (*element, all - own)
             }
         };
-        entries.push(entry);
+        let alone = planned(&mut engine, &pool.problem, &Set::new().with(element))?;
+        let own = pool.problem.upkeep(element);
+        let numbers = Numbers { loss: without - all, gain: none - alone, upkeep: own, least: none * ROUNDING };
+        entries.push(pool.entry(&engine, element, &whole, judged, advice, &numbers));
     }
-    let all = all + again;
-    let smallest = pool.smallest(&mut engine, all, &whole, &recommended)?;
-    let catalog = CatalogAdvice {
-        entries,
-        cost_without: none,
-        cost_whole: all,
-        upkeep_whole: pool.problem.upkeep_of(&whole) + again,
-        size_whole: pool.size(&whole) + again_size,
-        smallest,
-    };
+    let cost_whole = all - pool.problem.upkeep_of(&whole) + upkeep;
+    let smallest = pool.smallest(&mut engine, cost_whole, &whole, &recommended)?;
+    let catalog = CatalogAdvice { entries, cost_without: none, cost_whole, upkeep_whole: upkeep, size_whole: size, smallest };
     Ok((catalog, engine.calls()))
 }
 
@@ -234,6 +206,31 @@ impl Pool {
         Element::try_from(self.items.len() - 1).unwrap_or(Element::MAX)
     }
 
+    fn entry<W: WhatIf>(
+        &self,
+        engine: &Engine<'_, W>,
+        element: Element,
+        whole: &Set,
+        judged: &Judged,
+        advice: &Advice,
+        numbers: &Numbers,
+    ) -> EntryAdvice {
+        let mut replaced_by = by_definition(judged, advice);
+        let is_redundant = replaced_by.iter().any(|by| !matches!(by, Replacement::Recommended { .. }));
+        if replaced_by.is_empty() && numbers.loss + numbers.upkeep <= numbers.least {
+            replaced_by = self.by_plans(engine, element, whole);
+        }
+        EntryAdvice {
+            worth: numbers.worth(is_redundant),
+            loss_without: Some(numbers.loss).filter(|loss| loss.is_finite()),
+            gain_alone: Some(numbers.gain).filter(|gain| gain.is_finite()),
+            upkeep: self.upkeep[position(element)].clone(),
+            size: Some(self.sizes[position(element)]),
+            replaced_by,
+            ..described(judged)
+        }
+    }
+
     fn size(&self, elements: &Set) -> Bytes {
         elements.iter().map(|element| self.sizes[position(element)]).sum()
     }
@@ -290,13 +287,15 @@ fn upkeep_of(request: &Request<'_>, table: Oid, definition: &IndexDefinition, si
 }
 
 /// An entry on a table that no statement names is unused; one that is no index here is nothing that can be judged.
-fn unknown(request: &Request<'_>, judged: &Judged, because: &str) -> EntryAdvice {
+fn unasked(request: &Request<'_>, judged: &Judged, because: &str) -> EntryAdvice {
     let found = judged.table_oid.and_then(|table| request.snapshot.catalog.table_by_oid(table));
     let size = found.zip(judged.definition.as_ref());
     let size = size.and_then(|(table, definition)| estimated_size(definition, table, &request.snapshot.server));
-    let worth = if because.is_empty() { EntryWorth::Unused } else { EntryWorth::Unknown { because: because.to_owned() } };
-    let size = size.map(|size| Bytes(pgtailor_model::unit::f64_as_count(size.value)));
-    EntryAdvice { worth, size, ..described(judged) }
+    let size = size.map(|size| Bytes(f64_as_count(size.value)));
+    if because.is_empty() {
+        return EntryAdvice { size, loss_without: Some(0.0), gain_alone: Some(0.0), ..described(judged) };
+    }
+    EntryAdvice { worth: EntryWorth::Unknown { because: because.to_owned() }, size, ..described(judged) }
 }
 
 fn described(judged: &Judged) -> EntryAdvice {
