@@ -112,8 +112,8 @@ fn without_server_programs_it_says_so_and_does_the_rest() {
 fn advice_beside_a_catalog_is_about_what_the_catalog_leaves_open() {
     let server = Server::start();
     let url = shop::create(&server, "shop");
-    let served = STATEMENTS.to_owned() + "SELECT count(*) FROM orders WHERE total = 77;\n";
-    let (catalog, workload) = (file(shop::CATALOG, ".toml"), file(&served, ".sql"));
+    let statements = STATEMENTS.to_owned() + "SELECT count(*) FROM orders WHERE total = 77;\n";
+    let (catalog, workload) = (file(shop::CATALOG, ".toml"), file(&statements, ".sql"));
     let [catalog, workload] = [catalog.path(), workload.path()].map(|path| path.to_str().expect("UTF-8"));
     let pgtailor = Program::new(PGTAILOR).on(&url);
     let arguments = ["optimize", "--dry-run", "--format", "json", "--catalog", catalog, "--advise", "--workload", workload];
