@@ -1,8 +1,6 @@
 //! The last word of the planner: the set that was found is planned directly, members that do not pay beside the others go, and so do those
 //! that make some statement dearer than is allowed.
 
-use std::collections::BTreeMap;
-
 use pgtailor_model::what_if::{Planned, WhatIf};
 
 use super::Request;
@@ -10,7 +8,7 @@ use super::elements::Elements;
 use super::plainer::plainer;
 use super::questions::Baseline;
 use crate::cost::{Costs, Element, Engine, Item, Set};
-use crate::select::{cost_of, losses as losses_without, planned};
+use crate::select::{cost_of, paying, planned};
 
 /// The answer, every question planned with exactly it.
 pub(super) struct Refined {
@@ -40,7 +38,7 @@ pub(super) fn refine<W: WhatIf>(
     let mut regressions = Vec::new();
     let mut is_plain = false;
     loop {
-        paying(engine, elements, &mut chosen)?;
+        paying(engine, &elements.problem, &mut chosen)?;
         let plans = directly(engine, &chosen)?;
         if let Some((element, question, factor)) = regression(request, baseline, &plans, engine) {
             regressions.push((element, question, factor));
@@ -48,7 +46,7 @@ pub(super) fn refine<W: WhatIf>(
             continue;
         }
         let before = chosen.clone();
-        let losses = paying(engine, elements, &mut chosen)?;
+        let losses = paying(engine, &elements.problem, &mut chosen)?;
         if chosen != before {
             continue;
         }
@@ -68,41 +66,6 @@ pub(super) fn refine<W: WhatIf>(
         }
         return Ok(Refined { elements: chosen, plans, cost, losses, regressions });
     }
-}
-
-/// Takes members away that gain less than the least beside the others, the weakest first. What each that is left gains.
-///
-/// A member is looked at again only when one went that shares a question with it: a workload has thousands of questions and hundreds of
-/// members, and each member concerns few.
-fn paying<W: WhatIf>(engine: &mut Engine<'_, W>, elements: &Elements, chosen: &mut Set) -> Result<Vec<(Element, f64)>, W::Error> {
-    let concerned = concerned(engine, chosen);
-    let mut open: Set = chosen.clone();
-    let mut losses: BTreeMap<Element, f64> = BTreeMap::new();
-    planned(engine, &elements.problem, chosen)?;
-    loop {
-        losses.extend(losses_without(engine, &elements.problem, chosen, &open)?);
-        let least = elements.problem.minimal_gain;
-        let weakest = losses.iter().filter(|(_, loss)| **loss < least || **loss <= 0.0);
-        let Some(weakest) = weakest.min_by(|one, other| one.1.total_cmp(other.1)).map(|(member, _)| *member) else {
-            return Ok(losses.into_iter().collect());
-        };
-        chosen.remove(weakest);
-        losses.remove(&weakest);
-        let questions = concerned.get(&weakest).into_iter().flatten();
-        let shared = questions.flat_map(|question| engine.relevant(*question).iter());
-        open = shared.filter(|element| losses.contains_key(element)).collect();
-    }
-}
-
-/// By member: the questions that count and that it can change.
-fn concerned<W: WhatIf>(engine: &Engine<'_, W>, members: &Set) -> BTreeMap<Element, Vec<usize>> {
-    let mut concerned: BTreeMap<Element, Vec<usize>> = BTreeMap::new();
-    for question in (0..engine.questions()).filter(|question| engine.weight(*question) > 0.0) {
-        for member in engine.relevant(question).intersection(members).iter() {
-            concerned.entry(member).or_default().push(question);
-        }
-    }
-    concerned
 }
 
 /// An existing index that may go, that no plan uses and without which nothing gets dearer: where nothing is written it costs nothing that a

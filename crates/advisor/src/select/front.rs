@@ -3,7 +3,7 @@
 use pgtailor_model::unit::{Bytes, f64_as_count};
 
 use super::options::Options;
-use super::search::search;
+use super::search::filled;
 use super::{Chosen, Problem, planned};
 use crate::cost::{Costs, Set};
 
@@ -22,6 +22,7 @@ pub fn front<C: Costs>(
     keep_going: &mut dyn FnMut() -> bool,
 ) -> Result<Vec<Chosen>, C::Error> {
     let whole = problem.size(chosen);
+    let options = Options::of(costs, problem);
     let mut points: Vec<Chosen> = Vec::new();
     for part in PARTS {
         if !keep_going() {
@@ -29,7 +30,7 @@ pub fn front<C: Costs>(
         }
         let mut smaller = problem.clone();
         smaller.program.limits.bytes = Some(Bytes(f64_as_count(whole * part)));
-        let elements = search(&Options::of(costs, &smaller), &smaller, &smaller.existing(), keep_going);
+        let elements = filled(&options, &smaller);
         if points.iter().all(|point| point.elements != elements) {
             points.push(Chosen { cost: planned(costs, problem, &elements)?, elements });
         }

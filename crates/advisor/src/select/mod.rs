@@ -8,6 +8,7 @@ mod front;
 mod limits;
 mod options;
 mod order;
+mod paying;
 mod probe;
 mod search;
 
@@ -18,6 +19,7 @@ use self::options::Options;
 pub use front::front;
 pub use limits::Problem;
 pub use order::order;
+pub use paying::paying;
 
 /// How hard to try.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,9 +80,17 @@ pub fn select<C: Costs>(
 ) -> Result<Chosen, C::Error> {
     let mut costs = Meter::new(costs, effort.calls);
     let costs = &mut costs;
-    probe::peel(costs, problem, supported, keep_going)?;
     let existing = problem.existing();
     let mut best = Chosen { cost: planned(costs, problem, &existing)?, elements: existing };
+    // A first answer comes of the first layer: when time is short, that is better than to have looked deeper and chosen nothing.
+    let layers = probe::first_layer(costs, problem, supported);
+    let layers = probe::peeled(costs, problem, layers)?;
+    let found = search::filled(&Options::of(costs, problem), problem);
+    let found = trimmed(costs, problem, found)?;
+    if found.cost < best.cost {
+        best = found;
+    }
+    probe::peel(costs, problem, layers, keep_going)?;
     let mut idle = 0;
     while idle <= effort.patience && keep_going() {
         let found = search::search(&Options::of(costs, problem), problem, &best.elements, keep_going);
@@ -94,7 +104,7 @@ pub fn select<C: Costs>(
         if costs.left() == 0 {
             break;
         }
-        probe::around(costs, problem, &best.elements)?;
+        probe::around(costs, problem, &best.elements, keep_going)?;
     }
     Ok(best)
 }
@@ -166,15 +176,8 @@ fn most<C: Costs>(costs: &C, question: usize, elements: &Set) -> f64 {
     costs.weight(question) * costs.facts(question).bounds(&elements.intersection(costs.relevant(question))).1
 }
 
-/// `elements` without the candidates that cost more than they gain beside the others, each tried with the planner, the worst first.
+/// `elements` without the candidates that cost more than they gain beside the others, and what that costs.
 fn trimmed<C: Costs>(costs: &mut C, problem: &Problem, mut elements: Set) -> Result<Chosen, C::Error> {
-    loop {
-        let cost = planned(costs, problem, &elements)?;
-        let losses = losses(costs, problem, &elements, &elements)?;
-        let weak = losses.into_iter().filter(|(_, loss)| *loss <= problem.minimal_gain.max(0.0));
-        match weak.min_by(|one, other| one.1.total_cmp(&other.1)) {
-            Some((member, _)) => elements.remove(member),
-            None => return Ok(Chosen { elements, cost }),
-        };
-    }
+    paying(costs, problem, &mut elements)?;
+    Ok(Chosen { cost: planned(costs, problem, &elements)?, elements })
 }

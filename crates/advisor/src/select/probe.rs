@@ -9,35 +9,49 @@ const LAYERS: usize = 8;
 /// The same around a set, where the first layers are what a swap would bring.
 const LAYERS_AROUND: usize = 3;
 
-/// Asks each question with everything that was proposed for it and could be afforded, then without what its plan used, and so on until it uses
-/// nothing: each layer is what the planner would take if it could not have the ones above.
+/// For each question everything that was proposed for it and could be afforded, beside what exists.
+pub(super) fn first_layer<C: Costs>(costs: &C, problem: &Problem, supported: &[Set]) -> Vec<(usize, Set)> {
+    let existing = problem.existing();
+    let affordable = problem.candidates_that_fit(&existing);
+    (0..costs.questions())
+        .filter(|question| costs.weight(*question) > 0.0 && !supported[*question].is_empty())
+        .map(|question| {
+            let proposed = supported[question].intersection(&affordable);
+            (question, proposed.union(&existing.intersection(costs.relevant(question))))
+        })
+        .collect()
+}
+
+/// Asks the layers, and what is beneath them: each without what its plan used, as long as it used something.
+///
+/// # Errors
+/// When the planner cannot be asked.
+pub(super) fn peeled<C: Costs>(
+    costs: &mut C,
+    problem: &Problem,
+    layers: Vec<(usize, Set)>,
+) -> Result<Vec<(usize, Set)>, C::Error> {
+    costs.ask(&layers)?;
+    let nothing = Set::new();
+    let below = |(question, layer): (usize, Set)| Some((question, beneath(costs, problem, question, &layer, &nothing)?));
+    Ok(layers.into_iter().filter_map(below).collect())
+}
+
+/// Asks layer after layer until nothing is used: each is what the planner would take if it could not have the ones above.
 ///
 /// # Errors
 /// When the planner cannot be asked.
 pub(super) fn peel<C: Costs>(
     costs: &mut C,
     problem: &Problem,
-    supported: &[Set],
+    mut layers: Vec<(usize, Set)>,
     keep_going: &mut dyn FnMut() -> bool,
 ) -> Result<(), C::Error> {
-    let existing = problem.existing();
-    let is_affordable = |element: &u32| problem.allows(&existing.with(*element));
-    let mut layers: Vec<(usize, Set)> = (0..costs.questions())
-        .filter(|question| costs.weight(*question) > 0.0 && !supported[*question].is_empty())
-        .map(|question| {
-            let proposed: Set = supported[question].iter().filter(is_affordable).collect();
-            (question, proposed.union(&existing).intersection(costs.relevant(question)))
-        })
-        .collect();
-    for _ in 0..LAYERS {
+    for _ in 1..LAYERS {
         if layers.is_empty() || !keep_going() {
             return Ok(());
         }
-        costs.ask(&layers)?;
-        layers = layers
-            .into_iter()
-            .filter_map(|(question, layer)| Some((question, beneath(costs, problem, question, &layer, &Set::new())?)))
-            .collect();
+        layers = peeled(costs, problem, layers)?;
     }
     Ok(())
 }
@@ -47,7 +61,12 @@ pub(super) fn peel<C: Costs>(
 ///
 /// # Errors
 /// When the planner cannot be asked.
-pub(super) fn around<C: Costs>(costs: &mut C, problem: &Problem, chosen: &Set) -> Result<(), C::Error> {
+pub(super) fn around<C: Costs>(
+    costs: &mut C,
+    problem: &Problem,
+    chosen: &Set,
+    keep_going: &mut dyn FnMut() -> bool,
+) -> Result<(), C::Error> {
     let counting: Vec<usize> = (0..costs.questions()).filter(|question| costs.weight(*question) > 0.0).collect();
     let mut layers: Vec<(usize, Set)> = Vec::new();
     let beside = affordable(problem, chosen);
@@ -58,6 +77,9 @@ pub(super) fn around<C: Costs>(costs: &mut C, problem: &Problem, chosen: &Set) -
         layers.extend(concerned.map(|question| (*question, instead.intersection(costs.relevant(*question)))));
     }
     for _ in 0..LAYERS_AROUND {
+        if !keep_going() {
+            return Ok(());
+        }
         layers.sort();
         layers.dedup();
         let unknown: Vec<(usize, Set)> = layers.iter().filter_map(|(question, layer)| request(costs, *question, layer)).collect();

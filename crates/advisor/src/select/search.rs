@@ -16,7 +16,7 @@ const EXPONENTS: [f64; 4] = [1.0, 0.5, 0.25, 0.0];
 const IDLE_ROUNDS: usize = 60;
 
 /// Most rounds times options: what bounds the time for a large workload, where every round takes longer.
-const MOST_WORK: usize = 4_000_000;
+const MOST_WORK: usize = 1_500_000;
 
 /// The best set that is found, at least as good as `start` as far as it is allowed.
 pub(super) fn search(options: &Options, problem: &Problem, start: &Set, keep_going: &mut dyn FnMut() -> bool) -> Set {
@@ -27,6 +27,9 @@ pub(super) fn search(options: &Options, problem: &Problem, start: &Set, keep_goi
     }
     for exponent in EXPONENTS {
         for from in [best.clone(), existing.clone()] {
+            if !keep_going() {
+                return best.chosen;
+            }
             let found = polished(options, problem, from, exponent);
             keep_better(&mut best, found);
         }
@@ -51,6 +54,14 @@ pub(super) fn search(options: &Options, problem: &Problem, start: &Set, keep_goi
         idle = if keep_better(&mut best, found) { 0 } else { idle + 1 };
     }
     best.chosen
+}
+
+/// A set for the options that are known, found without looking for a better one: greedy by the gain for the size, and without limits by the
+/// gain alone.
+pub(super) fn filled(options: &Options, problem: &Problem) -> Set {
+    let existing = options.state(problem, problem.existing());
+    let exponent = if problem.program.limits.bytes.is_some() { 1.0 } else { 0.0 };
+    polished(options, problem, existing, exponent).chosen
 }
 
 fn keep_better(best: &mut State, found: State) -> bool {
