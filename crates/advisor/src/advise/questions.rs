@@ -9,7 +9,7 @@ use pgtailor_model::binding::{Binding, BindingOrigin};
 use pgtailor_model::name::Oid;
 use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::{Milliseconds, count_as_f64};
-use pgtailor_model::what_if::WhatIf;
+use pgtailor_model::what_if::{Planned, WhatIf};
 use pgtailor_model::workload::{Query, Skipped};
 
 use super::Request;
@@ -21,6 +21,8 @@ use crate::cost::{Asked, Element, Engine, Item, Set};
 pub(super) struct Baseline {
     /// By question; `None` where it was not planned.
     pub costs: Vec<Option<f64>>,
+    /// By question, without the plans' nodes.
+    pub plans: Vec<Option<Planned>>,
     /// Of the whole workload, weighed.
     pub cost: f64,
     /// What a unit of planner cost in one execution counts in it.
@@ -96,7 +98,7 @@ pub(super) fn baseline<W: WhatIf>(
     let numbers: Vec<usize> = (0..engine.asked().len()).collect();
     let answers = engine.plan(&numbers, existing)?;
     let mut refused: BTreeMap<usize, String> = BTreeMap::new();
-    let mut costs = Vec::new();
+    let (mut costs, mut plans) = (Vec::new(), Vec::new());
     for (number, answer) in numbers.iter().zip(answers) {
         match answer {
             Ok(plan) => {
@@ -110,6 +112,7 @@ pub(super) fn baseline<W: WhatIf>(
                 }
                 engine.weigh(*number, if share > 0.0 { engine.asked()[*number].weight } else { 0.0 });
                 costs.push(None);
+                plans.push(None);
             }
         }
     }
@@ -136,7 +139,7 @@ pub(super) fn baseline<W: WhatIf>(
             }
         }
     }
-    Ok(Baseline { cost: sum(engine), costs, unit, unplanned, notes })
+    Ok(Baseline { cost: sum(engine), costs, plans, unit, unplanned, notes })
 }
 
 /// Takes the weight of values that cannot be planned, of statements with the reasons in `refused`, and gives it to the statement's others:

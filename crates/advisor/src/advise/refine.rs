@@ -37,10 +37,11 @@ pub(super) fn refine<W: WhatIf>(
     let mut chosen = found.clone();
     let mut regressions = Vec::new();
     let mut is_plain = false;
+    let mut direct = Direct::of(engine, elements, baseline);
     loop {
         paying(engine, &elements.problem, &mut chosen)?;
-        let plans = directly(engine, &chosen)?;
-        if let Some((element, question, factor)) = regression(request, baseline, &plans, engine) {
+        direct.plan(engine, &chosen)?;
+        if let Some((element, question, factor)) = regression(request, baseline, &direct.plans, engine) {
             regressions.push((element, question, factor));
             chosen.remove(element);
             continue;
@@ -51,7 +52,7 @@ pub(super) fn refine<W: WhatIf>(
             continue;
         }
         let (_, cost) = cost_of(engine, &elements.problem, &chosen);
-        if let Some(existing) = idle(engine, elements, &chosen, &plans, cost)? {
+        if let Some(existing) = idle(engine, elements, &chosen, &direct.plans, cost)? {
             chosen.remove(existing);
             continue;
         }
@@ -64,7 +65,7 @@ pub(super) fn refine<W: WhatIf>(
                 continue;
             }
         }
-        return Ok(Refined { elements: chosen, plans, cost, losses, regressions });
+        return Ok(Refined { elements: chosen, plans: direct.plans, cost, losses, regressions });
     }
 }
 
@@ -87,18 +88,39 @@ fn idle<W: WhatIf>(
     Ok(None)
 }
 
-/// Plans every question with exactly `elements`, and believes that before everything else.
-fn directly<W: WhatIf>(engine: &mut Engine<'_, W>, elements: &Set) -> Result<Vec<Option<Planned>>, W::Error> {
-    let numbers: Vec<usize> = (0..engine.questions()).collect();
-    let answers = engine.plan(&numbers, elements)?;
-    let mut plans = Vec::new();
-    for (number, answer) in numbers.into_iter().zip(answers) {
-        if let Ok(planned) = &answer {
-            engine.learn(number, elements, planned);
-        }
-        plans.push(answer.ok());
+/// Plans of all questions, and under which of their elements.
+struct Direct {
+    plans: Vec<Option<Planned>>,
+    seen: Vec<Option<Set>>,
+}
+
+impl Direct {
+    /// What is known before anything is changed.
+    fn of<W: WhatIf>(engine: &Engine<'_, W>, elements: &Elements, baseline: &Baseline) -> Self {
+        let existing = elements.problem.existing();
+        let seen = (0..engine.questions()).map(|question| Some(existing.intersection(engine.relevant(question))));
+        Self { plans: baseline.plans.clone(), seen: seen.collect() }
     }
-    Ok(plans)
+
+    /// Plans every question that sees another set than before with exactly `elements`, and believes that before everything else.
+    fn plan<W: WhatIf>(&mut self, engine: &mut Engine<'_, W>, elements: &Set) -> Result<(), W::Error> {
+        let mut numbers: Vec<usize> = Vec::new();
+        for question in 0..engine.questions() {
+            let visible = elements.intersection(engine.relevant(question));
+            if self.seen[question].as_ref() != Some(&visible) {
+                self.seen[question] = Some(visible);
+                numbers.push(question);
+            }
+        }
+        let answers = engine.plan(&numbers, elements)?;
+        for (number, answer) in numbers.into_iter().zip(answers) {
+            if let Ok(planned) = &answer {
+                engine.learn(number, elements, planned);
+            }
+            self.plans[number] = answer.ok();
+        }
+        Ok(())
+    }
 }
 
 /// The question that got dearer than allowed by most, and a candidate of its plan.
