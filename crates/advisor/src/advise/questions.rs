@@ -104,6 +104,7 @@ pub(super) fn baseline<W: WhatIf>(
             Ok(plan) => {
                 engine.learn(*number, existing, &plan);
                 costs.push(Some(plan.cost));
+                plans.push(Some(Planned { nodes: Vec::new(), ..plan }));
             }
             Err(reason) => {
                 let Asked { query, share, .. } = engine.asked()[*number];

@@ -1,7 +1,7 @@
 //! Candidates: changes that could help some statement, each to be tried with the planner before anybody is told of it.
 //!
 //! A generator looks at one statement and proposes; each is a file and a line in [`ALL`]. Nothing here says that a proposal helps. Guards
-//! (`guard`) refuse what could harm the application whatever it gains. Start reading at [`propose`].
+//! (`guard`) refuse what could harm the application whatever it gains. Start reading at [`propose()`].
 
 mod columns;
 mod condition;

@@ -1,7 +1,7 @@
 //! Which elements: the set within the limits under which the workload is cheapest.
 //!
-//! Plans that were seen are options: a question costs at most what its cheapest option costs whose elements are all there. [`search`] finds the
-//! best set for the options known, which takes no planning; [`probe`] asks the planner around that set for options that are not known yet; so
+//! Plans that were seen are options: a question costs at most what its cheapest option costs whose elements are all there. `search` finds the
+//! best set for the options known, which takes no planning; `probe` asks the planner around that set for options that are not known yet; so
 //! in turns, until nothing new comes of it. Start reading at [`select`].
 
 mod front;

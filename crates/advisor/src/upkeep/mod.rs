@@ -1,7 +1,7 @@
 //! What an index costs those who write: new entries, HOT updates that stop being HOT, write-ahead log.
 //!
 //! Reads are costed by the planner; writes are not, because no plan of an `INSERT` or `UPDATE` counts the indexes that it maintains. The
-//! formulas here use the planner's own units and settings, so that both can be added up. [`writes`] says what is written, [`upkeep`] what one
+//! formulas here use the planner's own units and settings, so that both can be added up. [`writes()`] says what is written, [`upkeep()`] what one
 //! index makes of it.
 
 mod writes;
