@@ -44,6 +44,9 @@ cargo run --release --locked --quiet -p pgtailor-twin --example raise_many 10000
 # Prints its own figures: what-if answers of a twin and of HypoPG against built indexes, and how fast a twin answers.
 cargo run --release --locked --quiet -p pgtailor-twin --example what_if_bench
 
+# Prints its own figures: what advice is worth on TPC-H, really built, beside the best answers of other advisors.
+cargo run --release --locked --quiet -p pgtailor --example advise_bench
+
 # Prints its own figures: what advice is worth beside the whole declared catalog of the blueprint, measured.
 cargo run --release --locked --quiet -p pgtailor --example advise_blueprint
 
