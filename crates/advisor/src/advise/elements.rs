@@ -10,6 +10,7 @@ use pgtailor_model::unit::{Bytes, Rows};
 use pgtailor_model::what_if::{CandidateIndex, CandidateStatistics, WhatIf};
 
 use super::Request;
+use super::justified::{is_served, is_unused};
 use super::questions::Baseline;
 use crate::bound::{Limits, Terms};
 use crate::candidate::{Refused, Subject, Support};
@@ -162,7 +163,7 @@ impl Elements {
 }
 
 /// Whether an index could be dropped: nothing but plans needs it, and either it was never used since counting began, or another one, there
-/// or proposed, serves all that it serves.
+/// or proposed, serves all that it serves. Whether that one is there in the end is asked again in the end.
 fn may_go(table: &Table, index: &Index, proposed: &BTreeMap<Subject, Support>, request: &Request<'_>) -> bool {
     let Some(definition) = &index.definition else { return false };
     let is_needed = index.constraint.is_some()
@@ -174,10 +175,6 @@ fn may_go(table: &Table, index: &Index, proposed: &BTreeMap<Subject, Support>, r
     if is_needed {
         return false;
     }
-    let is_unused = request.snapshot.activity.indexes.get(&index.oid).is_some_and(|activity| activity.scans == 0);
-    let serves = |other: &IndexDefinition| other.serves_all_of(definition);
-    let is_served_here =
-        table.indexes.iter().any(|other| other.oid != index.oid && other.valid && other.definition.as_ref().is_some_and(serves));
-    let is_served_by = |subject: &Subject| matches!(subject, Subject::Index(candidate) if candidate.table == table.oid && serves(&candidate.definition));
-    is_unused || is_served_here || proposed.keys().any(is_served_by)
+    let is_served_by = |subject: &Subject| matches!(subject, Subject::Index(candidate) if candidate.table == table.oid && candidate.definition.serves_all_of(definition));
+    is_unused(request, index) || is_served(table, index, definition, |_| true) || proposed.keys().any(is_served_by)
 }

@@ -190,7 +190,9 @@ fn drops(request: &Request<'_>, elements: &Elements, refined: &Refined, made: &[
         });
         let because = match served_by {
             Some(name) => format!("{name} serves all that it serves"),
-            None => "no statement is cheaper for it, and writes maintain it".to_owned(),
+            None => {
+                "no statement is cheaper for it, and it was never scanned or another index serves all that it serves".to_owned()
+            }
         };
         let at = Elements::at(element);
         drops.push(Recommendation {

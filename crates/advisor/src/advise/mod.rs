@@ -5,6 +5,7 @@
 mod bounded;
 mod elements;
 mod evidence;
+mod justified;
 mod losers;
 mod name;
 mod plainer;

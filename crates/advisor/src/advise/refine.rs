@@ -5,6 +5,7 @@ use pgtailor_model::what_if::{Planned, WhatIf};
 
 use super::Request;
 use super::elements::Elements;
+use super::justified::unjustified;
 use super::plainer::plainer;
 use super::questions::Baseline;
 use crate::cost::{Costs, Element, Engine, Item, Set};
@@ -37,6 +38,7 @@ pub(super) fn refine<W: WhatIf>(
     let mut chosen = found.clone();
     let mut regressions = Vec::new();
     let mut is_plain = false;
+    let mut kept = Set::new();
     let mut direct = Direct::of(engine, elements, baseline);
     loop {
         paying(engine, &elements.problem, &mut chosen)?;
@@ -52,7 +54,7 @@ pub(super) fn refine<W: WhatIf>(
             continue;
         }
         let (_, cost) = cost_of(engine, &elements.problem, &chosen);
-        if let Some(existing) = idle(engine, elements, &chosen, &direct.plans, cost)? {
+        if let Some(existing) = idle(engine, elements, &chosen.difference(&kept), &chosen, &direct.plans, cost)? {
             chosen.remove(existing);
             continue;
         }
@@ -65,20 +67,26 @@ pub(super) fn refine<W: WhatIf>(
                 continue;
             }
         }
+        if let Some(existing) = unjustified(request, elements, &chosen) {
+            kept.insert(existing);
+            chosen.insert(existing);
+            continue;
+        }
         return Ok(Refined { elements: chosen, plans: direct.plans, cost, losses, regressions });
     }
 }
 
-/// An existing index that may go, that no plan uses and without which nothing gets dearer: where nothing is written it costs nothing that a
+/// One of `members` of `chosen` that is an existing index, that no plan uses and without which nothing gets dearer: where nothing is written it costs nothing that a
 /// search would see, and still it takes room, and time of every vacuum.
 fn idle<W: WhatIf>(
     engine: &mut Engine<'_, W>,
     elements: &Elements,
+    members: &Set,
     chosen: &Set,
     plans: &[Option<Planned>],
     cost: f64,
 ) -> Result<Option<Element>, W::Error> {
-    for existing in chosen.iter().filter(|element| elements.problem.exists(*element)) {
+    for existing in members.iter().filter(|element| elements.problem.exists(*element)) {
         let Item::Existing(oid) = &elements.items[Elements::at(existing)] else { continue };
         let is_used = plans.iter().flatten().any(|plan| plan.existing.contains(oid));
         if !is_used && planned(engine, &elements.problem, &chosen.without(existing))? <= cost {

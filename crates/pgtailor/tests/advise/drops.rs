@@ -36,3 +36,23 @@ async fn a_prefix_and_an_index_that_nobody_uses_go_and_a_unique_one_stays() {
         assert!(advice.cost_after <= advice.cost_before, "{}", told(&advice));
     }
 }
+
+/// Both of two indexes alike were scanned, by statements that the workload does not have.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_alike_that_were_used_one_stays() {
+    let source = Source::with(INDEXED);
+    let scan = "SET enable_seqscan = off; SELECT count(*) FROM visits WHERE page = 'page 7'";
+    let valid =
+        |is_valid: bool| format!("UPDATE pg_index SET indisvalid = {is_valid} WHERE indexrelid = 'visits_page'::regclass");
+    source.server.sql("postgres", scan);
+    source.server.sql("postgres", "CREATE INDEX visits_page_again ON visits (page)");
+    source.server.sql("postgres", &valid(false));
+    source.server.sql("postgres", scan);
+    source.server.sql("postgres", &valid(true));
+    let asked = Statements::of(&[("of-org", 1_000, OF_ORG), ("visited", 50_000, VISITED)]);
+    let mut options = asked.options();
+    options.drops = true;
+    let advice = pgtailor::advise_snapshot(&source.captured().await, &options).await.expect("advice");
+    let alike = dropped(&advice).into_iter().filter(|name| name.starts_with("visits_page")).count();
+    assert_eq!(alike, 1, "{}", told(&advice));
+}
