@@ -7,14 +7,12 @@
 
 mod file;
 pub mod guard;
-mod inverse;
 mod partitioned;
 mod plan;
 mod step;
 mod undo;
 
 pub use file::{FileError, file_of, requests_of};
-pub use inverse::inverse;
 pub use plan::{Request, Rules, plan};
 pub use step::step;
 pub use undo::{UndoError, UndoStep, Which, undo_steps};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pgtailor_model::activity::Activity;
-use pgtailor_model::catalog::{Catalog, Column, Index, Table, TableKind};
-use pgtailor_model::change::{Carried, Change, ChangeClass};
+use pgtailor_model::catalog::{Catalog, Column, Constraint, ConstraintKind, Index, Table, TableKind};
+use pgtailor_model::change::{Carried, Change, ChangeClass, Replaced};
 use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::quantity::{Quantity, Unit};
@@ -243,4 +243,73 @@ fn a_file_holds_nothing_that_does_not_follow_from_its_changes() {
     assert_eq!(edited(&|file| file.rollout_version = 0), FileError::Version { found: 0 });
     let other = FileError::OtherServer { made_for: "shop".to_owned() };
     assert_eq!(edited(&|file| file.server_fingerprint = "7313/5".to_owned()), other);
+}
+
+fn wants(change: Change) -> Request {
+    Request { change, reason: "somebody wants it".to_owned(), estimate: Estimate::default() }
+}
+
+#[test]
+fn settings_are_set_from_a_list_and_within_bounds() {
+    let rules = Rules { allowed: ChangeClass::ALL.into() };
+    let refusal = |name: &str, to: &str| {
+        let value = Replaced { from: None, to: Some(to.to_owned()) };
+        let rollout = plan(&[wants(Change::SetParameter { name: name.to_owned(), value })], &snapshot(), &rules);
+        rollout.left_out.first().map_or_else(String::new, |left| left.reason.clone())
+    };
+    for (name, value) in [("work_mem", "64MB"), ("jit", "off"), ("checkpoint_timeout", "15min"), ("random_page_cost", "1.1")] {
+        assert_eq!(refusal(name, value), "", "{name} = {value}");
+    }
+    for name in ["shared_preload_libraries", "listen_addresses", "max_connections", "archive_command", "fsync"] {
+        assert!(refusal(name, "on").contains("not a parameter that is set unattended"), "{name}");
+    }
+    assert!(refusal("work_mem", "64GB").contains("between 64kB and 2GB"));
+    assert!(refusal("work_mem", "much").contains("not to much"));
+    assert!(refusal("autovacuum", "off").contains("one of on"));
+    assert!(refusal("jit", "sometimes").contains("on or off"));
+}
+
+#[test]
+fn storage_parameters_are_set_from_a_list_and_within_bounds() {
+    let rules = Rules { allowed: ChangeClass::ALL.into() };
+    let refusal = |name: &str, to: &str| {
+        let value = Replaced { from: None, to: Some(to.to_owned()) };
+        let parameters = BTreeMap::from([(name.to_owned(), value)]);
+        let (table, table_oid) = (QualifiedName::new("public", "orders"), Oid(1));
+        let rollout = plan(&[wants(Change::SetStorageParameters { table, table_oid, parameters })], &snapshot(), &rules);
+        rollout.left_out.first().map_or_else(String::new, |left| left.reason.clone())
+    };
+    assert_eq!(refusal("fillfactor", "80"), "");
+    assert!(refusal("fillfactor", "5").contains("between 10 and 100"));
+    assert!(refusal("autovacuum_enabled", "false").contains("unattended"));
+    assert!(refusal("fillfactor", "1); DROP TABLE orders; --").contains("not to 1); DROP"));
+}
+
+#[test]
+fn indexes_that_do_more_than_serve_queries_are_kept() {
+    let rules = Rules { allowed: ChangeClass::ALL.into() };
+    let refusal = |index: Index| {
+        let mut snapshot = snapshot();
+        let definition = index.definition.clone().expect("it was made with one");
+        snapshot.catalog.tables[0].indexes = vec![index];
+        let change = Change::DropIndex {
+            table: QualifiedName::new("public", "orders"),
+            table_oid: Oid(1),
+            name: "i".to_owned(),
+            index_oid: Oid(9),
+            definition,
+            carries: Carried::default(),
+        };
+        let rollout = plan(&[wants(change)], &snapshot, &rules);
+        rollout.left_out.first().map_or_else(String::new, |left| left.reason.clone())
+    };
+    let plain = || Index::new(Oid(9), "i", IndexDefinition::btree(["a"]));
+    assert_eq!(refusal(plain()), "");
+    let unique = IndexDefinition { unique: true, ..IndexDefinition::btree(["a"]) };
+    assert!(refusal(Index::new(Oid(9), "i", unique)).contains("refuses duplicates"));
+    let constraint = Constraint { name: "key".to_owned(), kind: ConstraintKind::PrimaryKey };
+    assert!(refusal(Index { constraint: Some(constraint), ..plain() }).contains("constraint key"));
+    assert!(refusal(Index { replica_identity: true, ..plain() }).contains("replica identity"));
+    assert!(refusal(Index { clustered: true, ..plain() }).contains("clustered"));
+    assert!(refusal(Index { attached_to: Some(Oid(8)), ..plain() }).contains("part of"));
 }

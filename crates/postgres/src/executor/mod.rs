@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use pgtailor_model::change::Change;
 use pgtailor_model::ledger::{Entry, State};
 use pgtailor_model::outcome::{StepOutcome, StepResult};
-use pgtailor_model::rollout::{Inverse, Limits, Step};
+use pgtailor_model::rollout::{Limits, Step};
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
@@ -187,16 +187,13 @@ impl Executor<'_> {
                 return Ok(result);
             }
         };
-        let undo_sql = match &step.inverse {
-            Inverse::Statement(sql) => Some(sql.as_str()),
-            Inverse::Irreversible(_) => None,
-        };
+        let undo_sql = ready.change.inverse().ok().map(|back| back.sql());
         let intent = NewEntry {
             undoes: task.undoes,
             server_fingerprint: &self.sessions.fingerprint,
             change: &ready.change,
             do_sql: &ready.sql,
-            undo_sql,
+            undo_sql: undo_sql.as_deref(),
             indexes_before: &ready.indexes_before,
             builder: self.sessions.identity,
         };
