@@ -1,12 +1,13 @@
 //! Every kind of change: carried out, seen in the catalog, taken back to what was there before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use pgtailor::model::change::{Carried, Change, ChangeClass, Replaced, StatisticsDefinition, StatisticsKind};
 use pgtailor::model::index::IndexDefinition;
 use pgtailor::model::name::{Oid, QualifiedName};
 use pgtailor::model::rollout::Estimate;
-use pgtailor::{Database, Request, Rules, plan};
+use pgtailor::{Database, DropEvidence, Request, Rules, plan};
 use pgtailor_testkit::probe::{self, Probe};
 use pgtailor_testkit::program::{Program, Run};
 use pgtailor_testkit::server::Server;
@@ -48,12 +49,13 @@ impl Fixture {
             .into_iter()
             .map(|change| Request { change, reason: "a test wants it".to_owned(), estimate: Estimate::default() })
             .collect();
-        let rollout = plan(&requests, &snapshot, &Rules { allowed: ChangeClass::ALL.into() });
+        let evidence = DropEvidence { unused_for: Duration::ZERO, ..DropEvidence::default() };
+        let rollout = plan(&requests, &snapshot, &Rules { evidence, ..Rules::allowing(ChangeClass::ALL.into()) });
         assert!(rollout.left_out.is_empty(), "{:?}", rollout.left_out);
         let path = self.folder.path().join("rollout.json");
         pgtailor::write_rollout(&rollout, &snapshot, &path).expect("written");
         let all = ChangeClass::ALL.map(ChangeClass::name).join(",");
-        self.pgtailor(&["apply", path.to_str().expect("UTF-8"), "--yes", "--allow", &all])
+        self.pgtailor(&["apply", path.to_str().expect("UTF-8"), "--yes", "--allow", &all, "--unused-for", "1ms"])
     }
 
     fn undo(&self) -> Run {

@@ -8,7 +8,7 @@ use pgtailor_model::outcome::StepOutcome;
 use pgtailor_model::rollout::Rollout;
 use pgtailor_postgres::connect::Database;
 use pgtailor_postgres::executor::{self, Events, Task};
-use pgtailor_rollout::Rules;
+use pgtailor_rollout::{DropEvidence, Rules};
 use tokio_util::sync::CancellationToken;
 
 use crate::advise::AdviseOptions;
@@ -32,6 +32,8 @@ pub struct Options {
     pub allow: BTreeSet<ChangeClass>,
     /// Whether the advisor is asked what else the workload needs.
     pub advise: Advising,
+    /// What entitles to drop an index.
+    pub evidence: DropEvidence,
     /// What is asked of it; whether indexes may be dropped follows from the allowed classes.
     pub advice: AdviseOptions,
 }
@@ -67,6 +69,7 @@ impl Default for Options {
             only: None,
             allow: BTreeSet::new(),
             advise: Advising::default(),
+            evidence: DropEvidence::default(),
             advice: AdviseOptions::default(),
         }
     }
@@ -77,6 +80,11 @@ impl Options {
     pub fn allowed_classes(&self) -> BTreeSet<ChangeClass> {
         let usual = Rules::usual().allowed;
         usual.iter().chain(&self.allow).chain(self.only.iter().flatten()).copied().collect()
+    }
+
+    /// What a rollout may contain.
+    pub fn rules(&self) -> Rules {
+        Rules { allowed: self.allowed_classes(), evidence: self.evidence.clone() }
     }
 
     /// Whether changes of `class` are considered and may be carried out.

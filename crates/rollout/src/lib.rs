@@ -5,6 +5,7 @@
 //! chosen. What can only be known at the moment of sending (locks, names taken since) is the executor's gate.
 //! Start with [`plan()`]; a guard is one file in `guard/` and one line in [`guard::ALL`].
 
+mod evidence;
 mod file;
 pub mod guard;
 mod partitioned;
@@ -12,6 +13,7 @@ mod plan;
 mod step;
 mod undo;
 
+pub use evidence::{Counters, DropEvidence};
 pub use file::{FileError, file_of, requests_of};
 pub use plan::{Request, Rules, plan};
 pub use step::step;

@@ -243,12 +243,13 @@ fn percentage(text: &str) -> Result<f64, String> {
 }
 
 /// A duration with its unit, as PostgreSQL's settings have them; more than nothing.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let seconds = number_and_unit(text).and_then(|(number, unit)| match unit {
         "ms" => Some(number / 1000.0),
         "s" => Some(number),
         "min" | "m" => Some(number * 60.0),
         "h" => Some(number * 3600.0),
+        "d" => Some(number * 86_400.0),
         _ => None,
     });
     match seconds.map(Duration::try_from_secs_f64) {

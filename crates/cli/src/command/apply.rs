@@ -5,7 +5,7 @@ use pgtailor::report::view::together::Together;
 use pgtailor::report::{OutcomeReport, RolloutReport};
 use pgtailor::{Applied, Options, apply, plan_again, read_rollout, settle};
 
-use super::{changed_database, confirmed};
+use super::{changed_database, confirmed, evidence};
 use crate::arguments::ApplyArguments;
 use crate::output::Printer;
 use crate::{Verdict, interrupt, progress};
@@ -15,9 +15,11 @@ pub async fn run(arguments: &ApplyArguments, printer: &Printer) -> anyhow::Resul
     let file = read_rollout(&arguments.rollout)?;
     let database = changed_database(&arguments.connection, &arguments.ledger)?;
     let allow = arguments.allow.iter().copied().collect();
-    let allowed = Options { allow, ..Options::default() }.allowed_classes();
+    let mut options = Options { allow, ..Options::default() };
+    options.evidence = evidence(&arguments.drops, arguments.since.as_ref(), &options.allowed_classes()).await?;
+    let rules = options.rules();
     let show = |rollout: &Rollout| printer.report(&Together::new("dry-run", vec![&RolloutReport::new(rollout)]));
-    let mut rollout = plan_again(&database, &file, &allowed).await?;
+    let mut rollout = plan_again(&database, &file, &rules).await?;
     if arguments.dry_run {
         show(&rollout)?;
         return Ok(Verdict::Done);
@@ -36,7 +38,7 @@ pub async fn run(arguments: &ApplyArguments, printer: &Printer) -> anyhow::Resul
     let cancel = interrupt::token(printer, "stopping: what runs is cancelled and cleaned up after; once more ends at once");
     let events = progress::show(printer);
     if settle(&database, &events).await? > 0 {
-        rollout = plan_again(&database, &file, &allowed).await?;
+        rollout = plan_again(&database, &file, &rules).await?;
     }
     let outcomes = apply(&database, &rollout, &events, &cancel).await?;
     printer.report(&OutcomeReport::new(&outcomes, &rollout.left_out))?;

@@ -16,12 +16,15 @@ mod undo;
 mod why;
 mod workload;
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
-use pgtailor::{Database, LedgerPlace};
+use pgtailor::model::change::ChangeClass;
+use pgtailor::{Database, DropEvidence, LedgerPlace};
 
 use crate::Verdict;
-use crate::arguments::{Arguments, Command, Connection, LedgerArguments};
+use crate::arguments::{Arguments, Command, Connection, DropArguments, LedgerArguments};
 use crate::output::{Printer, warn};
 
 /// Carries out the command.
@@ -61,6 +64,21 @@ fn changed_database(connection: &Connection, ledger: &LedgerArguments) -> Result
         Some(path) => database.with_ledger(LedgerPlace::File(path.clone())),
         None => database,
     })
+}
+
+/// How often indexes were scanned on the standbys that the flags name, and earlier. Nothing is asked unless an index may be dropped.
+async fn evidence(
+    arguments: &DropArguments,
+    since: Option<&PathBuf>,
+    allowed: &BTreeSet<ChangeClass>,
+) -> Result<DropEvidence, pgtailor::Error> {
+    if !allowed.contains(&ChangeClass::DropIndex) {
+        return Ok(DropEvidence::default());
+    }
+    let resolved = |name: &String| Database::resolve(&pgtailor::ConnectionInput::from_process(Some(name.clone())));
+    let standbys = arguments.standby.iter().map(resolved).collect::<Result<Vec<_>, _>>()?;
+    let earlier: Vec<PathBuf> = since.into_iter().cloned().collect();
+    pgtailor::drop_evidence(arguments.unused_for, &standbys, &earlier).await
 }
 
 /// Asks a person. An error when nobody is at the terminal: silence is no consent.

@@ -6,13 +6,13 @@ use pgtailor::model::declared::CatalogPolicy;
 use pgtailor::report::view::together::Together;
 use pgtailor::report::{AnalysisReport, CatalogReport, CounselReport, OutcomeReport, Report, RolloutReport};
 use pgtailor::{
-    AdviseOptions, Advising, Analysis, Applied, CancellationToken, CatalogSource, Database, Mode, Options, analyze, apply,
-    propose, settle, write_rollout,
+    AdviseOptions, Advising, Analysis, Applied, CancellationToken, CatalogSource, Database, DropEvidence, Mode, Options, analyze,
+    apply, propose, settle, write_rollout,
 };
 
 use super::advise::{Source, check_limits, limits, searched};
 use super::workload::options as sources;
-use super::{changed_database, confirmed};
+use super::{changed_database, confirmed, evidence};
 use crate::arguments::{AdviseWhen, OptimizeArguments, Policy};
 use crate::output::Printer;
 use crate::{Verdict, interrupt, progress};
@@ -139,8 +139,10 @@ async fn options(arguments: &OptimizeArguments, database: &Database) -> Result<O
             AdviseWhen::Always => Advising::Always,
             AdviseWhen::Never => Advising::Never,
         },
+        evidence: DropEvidence::default(),
         advice: AdviseOptions { workload: sources(&advisor.sources), ..searched(&advisor.search, &advisor.server) },
     };
+    options.evidence = evidence(&arguments.drops, advisor.sources.since.as_ref(), &options.allowed_classes()).await?;
     if options.mode == Mode::Apply && options.wants_advice() {
         options.advice.limits = limits(&advisor.limits, &Source::Database(Box::new(database.clone()))).await?;
     }
