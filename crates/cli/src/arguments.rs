@@ -55,6 +55,8 @@ pub enum Command {
     Why(WhyArguments),
     /// Say why an index is not recommended
     WhyNot(WhyNotArguments),
+    /// Carry out a rollout that `optimize --dry-run --output` wrote to a file
+    Apply(ApplyArguments),
     /// Take applied changes back
     Undo(UndoArguments),
     /// List what was done to the database
@@ -124,6 +126,10 @@ pub struct OptimizeArguments {
     /// Print the exact SQL with sizes, locks and expected build times, and change nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// With --dry-run, also write the steps to this file, for `pgtailor apply`
+    #[arg(short, long, value_name = "FILE", requires = "dry_run")]
+    pub output: Option<PathBuf>,
 
     /// Apply without asking
     #[arg(short, long)]
@@ -364,6 +370,29 @@ pub struct SourceArguments {
     pub sampling_seconds: u32,
 }
 
+/// `pgtailor apply`
+#[derive(Args, Debug)]
+pub struct ApplyArguments {
+    /// The rollout's file; steps may be left out of it, and nothing in it may be edited
+    #[arg(value_name = "ROLLOUT")]
+    pub rollout: PathBuf,
+
+    #[command(flatten)]
+    pub connection: Connection,
+
+    /// Print what would be done now, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Apply without asking
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// Allow classes beside create-index and analyze
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
+    pub allow: Vec<ChangeClass>,
+}
+
 /// `pgtailor undo`
 #[derive(Args, Debug)]
 pub struct UndoArguments {
@@ -517,6 +546,7 @@ Examples:
   pgtailor optimize --catalog indexes.toml --yes       build what is missing, one index at a time
   pgtailor optimize --catalog indexes.toml --advise    the same, and what the workload needs beside it
   pgtailor optimize --catalog indexes.toml --dry-run --format sql > indexes.sql
+  pgtailor optimize --dry-run --output rollout.json    to be reviewed, and carried out by pgtailor apply rollout.json
 
 Change classes: create-index, drop-index, reindex, analyze, vacuum, settings, statistics.";
 

@@ -3,10 +3,29 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
 use crate::quantity::Quantity;
+
+/// Format of rollout files that this program writes and reads.
+pub const ROLLOUT_VERSION: u32 = 1;
+
+/// A rollout kept in a file, to be looked at, reviewed, and carried out later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RolloutFile {
+    /// [`ROLLOUT_VERSION`] of the program that wrote it.
+    pub rollout_version: u32,
+    /// The server and database that it was decided for: `system identifier/database OID`.
+    pub server_fingerprint: String,
+    /// The database's name then, for people.
+    pub database: String,
+    /// When what it rests on was captured.
+    pub decided_at: Timestamp,
+    /// What will be done.
+    pub rollout: Rollout,
+}
 
 /// Ordered, guarded, reversible steps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

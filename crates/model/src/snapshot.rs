@@ -57,6 +57,15 @@ pub struct Server {
     pub started_at: Option<Timestamp>,
 }
 
+impl Server {
+    /// Which server and database this is: `system identifier/database OID`; `None` when the identifier could not be read.
+    ///
+    /// Equal on a standby and on what it is promoted to, different on another cluster and on a copy of the database within the cluster.
+    pub fn fingerprint(&self) -> Option<String> {
+        self.system_identifier.as_ref().map(|identifier| format!("{identifier}/{}", self.database_oid))
+    }
+}
+
 /// What this role can do on this server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pgtailor_postgres::executor::ApplyError;
-use pgtailor_rollout::UndoError;
+use pgtailor_rollout::{FileError, UndoError};
 
 /// Why a use case could not be carried out. The text says what and where; [`Error::hint`] says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +109,19 @@ pub enum Error {
         /// Which.
         path: PathBuf,
     },
+    /// A rollout's file that is not to be carried out.
+    #[error(transparent)]
+    RolloutFile(#[from] FileError),
+    /// A file that is no rollout. What it holds instead is not repeated.
+    #[error("{}, line {line}, column {column}: not a rollout that `pgtailor optimize --dry-run --output` wrote", path.display())]
+    NotARollout {
+        /// Which.
+        path: PathBuf,
+        /// Where.
+        line: usize,
+        /// Where in the line.
+        column: usize,
+    },
     /// A file cannot be written.
     #[error("cannot write {}", path.display())]
     WriteFile {
@@ -169,6 +182,12 @@ impl Error {
                     .to_owned(),
             ),
             Self::Twin(error) => error.hint(),
+            Self::RolloutFile(FileError::Edited { .. }) => {
+                Some("make the rollout again; steps can be left out of the file, and not be edited".to_owned())
+            }
+            Self::RolloutFile(FileError::OtherServer { .. }) => {
+                Some("make it again on this database, or name the other one with -d; nothing was changed".to_owned())
+            }
             Self::CatalogMistakes { .. } => Some("correct the catalog; nothing was changed".to_owned()),
             _ => None,
         }

@@ -28,6 +28,7 @@ mod optimize;
 mod optimizer;
 mod plan_check;
 mod proposal;
+mod rollout_file;
 pub mod startup;
 mod twin;
 mod undo;
@@ -42,6 +43,7 @@ pub use optimize::{Advising, Applied, Mode, OptimizeReport, Options, apply, opti
 pub use optimizer::{CatalogMut, DeclareError, Optimizer};
 pub use plan_check::{MOST_GROWTH, MOST_SCANNED_ROWS, PlanCheckOptions, check_plans};
 pub use proposal::propose;
+pub use rollout_file::{plan_again, read_rollout, write_rollout};
 pub use twin::{
     Deviation, OtherMajor, RaiseOptions, Raised, SelfTest, StartTwin, StartedTwin, Twin, TwinCapture, TwinError, WantedTables,
     capture_for_twin, running_twins, start_twin, stop_all_twins, stop_twin,

@@ -5,11 +5,13 @@
 //! chosen. What can only be known at the moment of sending (locks, names taken since) is the executor's gate.
 //! Start with [`plan()`]; a guard is one file in `guard/` and one line in [`guard::ALL`].
 
+mod file;
 pub mod guard;
 mod plan;
 mod step;
 mod undo;
 
+pub use file::{FileError, file_of, requests_of};
 pub use plan::{Request, Rules, plan};
-pub use step::{analyze_step, create_step, drop_step};
+pub use step::step;
 pub use undo::{UndoError, UndoStep, Which, undo_steps};

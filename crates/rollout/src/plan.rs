@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgtailor_model::change::{Change, ChangeClass};
 use pgtailor_model::name::{Oid, QualifiedName};
-use pgtailor_model::rollout::{Estimate, LeftOut, Rollout, Step};
+use pgtailor_model::rollout::{Estimate, LeftOut, Rollout};
 use pgtailor_model::snapshot::Snapshot;
 
 use crate::guard;
-use crate::step::{analyze_step, create_step, drop_step};
+use crate::step::{analyze_step, step};
 
 /// A change that somebody wants, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,18 +69,6 @@ pub fn plan(requests: &[Request], snapshot: &Snapshot, rules: &Rules) -> Rollout
         }
     }
     rollout
-}
-
-fn step(request: &Request) -> Step {
-    match &request.change {
-        Change::CreateIndex { table, table_oid, name, definition } => {
-            create_step(table, *table_oid, name, definition, request.estimate, &request.reason)
-        }
-        Change::DropIndex { table, table_oid, name, index_oid, definition } => {
-            drop_step(table, *table_oid, name, *index_oid, definition, &request.reason)
-        }
-        Change::Analyze { table, table_oid } => analyze_step(table, *table_oid, &request.reason),
-    }
 }
 
 fn refusal(change: &Change, snapshot: &Snapshot, rules: &Rules) -> Option<String> {

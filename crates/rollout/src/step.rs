@@ -7,6 +7,8 @@ use pgtailor_model::index::{Build, IndexDefinition};
 use pgtailor_model::name::{Oid, QualifiedName, quote_identifier};
 use pgtailor_model::rollout::{Estimate, Inverse, Limits, Lock, Step};
 
+use crate::plan::Request;
+
 /// How long a supervised statement may wait for its first lock: nothing exists yet, so giving up leaves nothing.
 const FIRST_LOCK_BUDGET: Duration = Duration::from_mins(1);
 /// How long a concurrent build may wait for other transactions, in all.
@@ -15,6 +17,19 @@ const WAIT_BUDGET: Duration = Duration::from_mins(30);
 const SHORTEST_RUN_BUDGET: Duration = Duration::from_hours(1);
 /// A build that takes ten times its estimate is not the build that was estimated.
 const ESTIMATE_FACTOR: f64 = 10.0;
+
+/// The step that carries `request` out.
+pub fn step(request: &Request) -> Step {
+    match &request.change {
+        Change::CreateIndex { table, table_oid, name, definition } => {
+            create_step(table, *table_oid, name, definition, request.estimate, &request.reason)
+        }
+        Change::DropIndex { table, table_oid, name, index_oid, definition } => {
+            drop_step(table, *table_oid, name, *index_oid, definition, &request.reason)
+        }
+        Change::Analyze { table, table_oid } => analyze_step(table, *table_oid, &request.reason),
+    }
+}
 
 /// Builds an index without blocking writes.
 pub fn create_step(

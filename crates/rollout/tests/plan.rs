@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pgtailor_model::activity::Activity;
-use pgtailor_model::catalog::{Catalog, Table, TableKind};
+use pgtailor_model::catalog::{Catalog, Column, Table, TableKind};
 use pgtailor_model::change::{Change, ChangeClass};
 use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::{Oid, QualifiedName};
-use pgtailor_model::rollout::{Estimate, Inverse, Lock, Rollout};
+use pgtailor_model::rollout::{Estimate, Inverse, Lock, Rollout, RolloutFile};
 use pgtailor_model::snapshot::{Capabilities, Server, Snapshot};
 use pgtailor_model::unit::{Pages, Rows};
-use pgtailor_rollout::{Request, Rules, plan};
+use pgtailor_rollout::{FileError, Request, Rules, file_of, plan, requests_of};
 use std::time::Duration;
 
 fn table(oid: u32, name: &str) -> Table {
@@ -19,6 +19,7 @@ fn table(oid: u32, name: &str) -> Table {
         owner: "app_owner".to_owned(),
         estimated_rows: Some(Rows(1000)),
         pages: Pages(10),
+        columns: vec![Column::new(1, "a", "integer"), Column::new(2, "b", "integer")],
         ..Table::new(Oid(oid), QualifiedName::new("public", name))
     }
 }
@@ -75,6 +76,12 @@ fn usual(requests: &[Request], snapshot: &Snapshot) -> Rollout {
 fn only_reason(rollout: &Rollout) -> &str {
     assert!(rollout.steps.is_empty(), "{:?}", rollout.steps);
     &rollout.left_out.first().expect("something was left out").reason
+}
+
+#[test]
+fn a_column_that_is_not_there_is_named() {
+    let rollout = usual(&[create(1, "orders", IndexDefinition::btree(["a", "c"]))], &snapshot());
+    assert_eq!(only_reason(&rollout), "table orders has no column c");
 }
 
 #[test]
@@ -150,4 +157,27 @@ fn a_partitioned_table_is_refused() {
     let mut snapshot = snapshot();
     snapshot.catalog.tables[0].kind = TableKind::Partitioned;
     assert!(only_reason(&usual(&[create(1, "orders", IndexDefinition::btree(["a"]))], &snapshot)).contains("partitioned"));
+}
+
+#[test]
+fn a_file_holds_nothing_that_does_not_follow_from_its_changes() {
+    let mut snapshot = snapshot();
+    let rollout = usual(&[create(1, "orders", IndexDefinition::btree(["a"]))], &snapshot);
+    assert_eq!(file_of(&rollout, &snapshot), Err(FileError::UnknownServer));
+    snapshot.server.system_identifier = Some("7312".to_owned());
+    let file = file_of(&rollout, &snapshot).expect("the server says who it is");
+    assert_eq!(requests_of(&file, &snapshot).map(|requests| usual(&requests, &snapshot)), Ok(rollout));
+
+    let edited = |edit: &dyn Fn(&mut RolloutFile)| {
+        let mut file = file.clone();
+        edit(&mut file);
+        requests_of(&file, &snapshot).expect_err("it was edited")
+    };
+    let step = |what| FileError::Edited { number: 1, what };
+    assert_eq!(edited(&|file| file.rollout.steps[0].sql.push_str("; DROP TABLE orders")), step("statement"));
+    assert_eq!(edited(&|file| file.rollout.steps[0].inverse = Inverse::Statement(String::new())), step("inverse"));
+    assert_eq!(edited(&|file| file.rollout.steps[0].limits.lock_timeout = Duration::MAX), step("lock or limits"));
+    assert_eq!(edited(&|file| file.rollout_version = 0), FileError::Version { found: 0 });
+    let other = FileError::OtherServer { made_for: "shop".to_owned() };
+    assert_eq!(edited(&|file| file.server_fingerprint = "7313/5".to_owned()), other);
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod advise;
+mod apply;
 mod capture;
 mod check;
 mod completions;
@@ -35,6 +36,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Verd
         Command::Advise(arguments) => Box::pin(advise::run(&arguments, printer)).await,
         Command::Why(arguments) => why::why(&arguments, printer),
         Command::WhyNot(arguments) => why::why_not(&arguments, printer),
+        Command::Apply(arguments) => Box::pin(apply::run(&arguments, printer)).await,
         Command::Undo(arguments) => undo::run(&arguments, printer).await,
         Command::History(connection) => history::run(&connection, printer).await,
         Command::Doctor(arguments) => doctor::run(&arguments, printer).await,

@@ -7,7 +7,7 @@ use pgtailor::report::view::together::Together;
 use pgtailor::report::{AnalysisReport, CatalogReport, CounselReport, OutcomeReport, Report, RolloutReport};
 use pgtailor::{
     AdviseOptions, Advising, Analysis, Applied, CancellationToken, CatalogSource, Database, Mode, Options, analyze, apply,
-    propose, settle,
+    propose, settle, write_rollout,
 };
 
 use super::advise::{Source, check_limits, limits, searched};
@@ -29,6 +29,10 @@ pub async fn run(arguments: &OptimizeArguments, printer: &Printer) -> anyhow::Re
     let mut analysis = proposal(&database, &options, printer, &cancel).await?;
     if arguments.dry_run {
         show("dry-run", &analysis, &options, &RolloutReport::new(&analysis.rollout), printer)?;
+        if let Some(path) = &arguments.output {
+            write_rollout(&analysis.rollout, &analysis.snapshot, path)?;
+            printer.note(&format!("next: pgtailor apply {}", path.display()));
+        }
         return Ok(Verdict::Done);
     }
     let mut is_shown = false;

@@ -2,6 +2,7 @@
 //!
 //! Two lists share these files in spirit: what the snapshot shows is asked here, what only the moment shows is asked by the executor.
 
+mod columns;
 mod known_bad_version;
 mod ownership;
 mod primary;
@@ -25,6 +26,7 @@ pub static ALL: &[&dyn Guard] = &[
     &primary::Primary,
     &known_bad_version::KnownBadVersion,
     &table_kind::TableKind,
+    &columns::Columns,
     &ownership::Ownership,
     &schema_privilege::SchemaPrivilege,
 ];

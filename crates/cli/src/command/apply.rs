@@ -1,0 +1,45 @@
+//! `pgtailor apply`: carries out a rollout that a dry run wrote to a file.
+
+use pgtailor::model::rollout::Rollout;
+use pgtailor::report::view::together::Together;
+use pgtailor::report::{OutcomeReport, RolloutReport};
+use pgtailor::{Applied, Options, apply, plan_again, read_rollout, settle};
+
+use super::{confirmed, database};
+use crate::arguments::ApplyArguments;
+use crate::output::Printer;
+use crate::{Verdict, interrupt, progress};
+
+/// Reads, plans again, prints, asks, applies, prints.
+pub async fn run(arguments: &ApplyArguments, printer: &Printer) -> anyhow::Result<Verdict> {
+    let file = read_rollout(&arguments.rollout)?;
+    let database = database(&arguments.connection)?;
+    let allow = arguments.allow.iter().copied().collect();
+    let allowed = Options { allow, ..Options::default() }.allowed_classes();
+    let show = |rollout: &Rollout| printer.report(&Together::new("dry-run", vec![&RolloutReport::new(rollout)]));
+    let mut rollout = plan_again(&database, &file, &allowed).await?;
+    if arguments.dry_run {
+        show(&rollout)?;
+        return Ok(Verdict::Done);
+    }
+    if !rollout.steps.is_empty() && !arguments.yes {
+        if printer.is_for_people() {
+            show(&rollout)?;
+        }
+        let count = rollout.steps.len();
+        let steps = if count == 1 { "this step".to_owned() } else { format!("these {count} steps") };
+        if !confirmed(&format!("Apply {steps} to {database}?"))? {
+            printer.note("nothing was changed");
+            return Ok(Verdict::Done);
+        }
+    }
+    let cancel = interrupt::token(printer, "stopping: what runs is cancelled and cleaned up after; once more ends at once");
+    let events = progress::show(printer);
+    if settle(&database, &events).await? > 0 {
+        rollout = plan_again(&database, &file, &allowed).await?;
+    }
+    let outcomes = apply(&database, &rollout, &events, &cancel).await?;
+    printer.report(&OutcomeReport::new(&outcomes, &rollout.left_out))?;
+    let all_done = Applied::of(&outcomes).not_done == 0 && rollout.left_out.is_empty();
+    Ok(if all_done { Verdict::Done } else { Verdict::NotDone })
+}
