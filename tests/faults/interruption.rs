@@ -1,0 +1,1 @@
+//! B: interruption and lost connections.

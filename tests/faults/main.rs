@@ -1,0 +1,9 @@
+//! The faults that really happen to a program which changes a PostgreSQL database by itself, each made to happen to this one.
+//!
+//! One module for each letter of the catalogue, one test for each row, named by it. `README.md` beside this file is the table of all
+//! rows. The tests run the program as a user does, hold it in the wanted phase with real blockers, and look at the catalog and the
+//! server's log afterwards; see `place.rs`.
+
+mod interruption;
+mod place;
+mod waiting;
