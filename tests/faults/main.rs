@@ -4,6 +4,10 @@
 //! rows. The tests run the program as a user does, hold it in the wanted phase with real blockers, and look at the catalog and the
 //! server's log afterwards; see `place.rs`.
 
+mod dropping;
+mod harm;
+mod idempotency;
 mod interruption;
 mod place;
+mod pooler;
 mod waiting;
