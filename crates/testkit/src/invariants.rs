@@ -4,7 +4,7 @@
 //! `I1` to `I11` are those of the catalogue of faults. What a test changes itself it must say ([`Allowed`]); nothing is allowed otherwise.
 //! Start reading at [`Invariants::check`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::big::CANARY;
 use crate::blocker::wait_for;
@@ -17,10 +17,10 @@ pub const SETTINGS: &[(&str, &str)] =
 
 /// Every index of users, with all that must not change, as `OID => everything`. The comment, what the columns keep statistics for and
 /// the flags are not in the definition.
-const INDEXES: &str = "SELECT c.oid || '|' || c.relname || '|' || concat_ws(' ', pg_get_indexdef(c.oid), i.indisvalid, i.indisready, \
+const INDEXES: &str = "SELECT c.oid || '|' || translate(c.relname, E'\\n', ' ') || '|' || translate(concat_ws(' ', pg_get_indexdef(c.oid), i.indisvalid, i.indisready, \
          i.indislive, i.indisreplident, i.indisclustered, i.indisunique, c.reltablespace, c.reloptions::text, obj_description(c.oid, 'pg_class'), \
          (SELECT string_agg(attnum || '=' || attstattarget, ',' ORDER BY attnum) FROM pg_attribute WHERE attrelid = c.oid), \
-         (SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint WHERE conindid = c.oid)) \
+         (SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint WHERE conindid = c.oid)), E'\\n', ' ') \
      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
      WHERE n.nspname NOT IN ('pg_catalog', 'pg_toast', 'pgtailor') ORDER BY c.oid";
 
@@ -226,25 +226,16 @@ fn indexes(server: &Server, database: &str) -> BTreeMap<String, String> {
     rows.lines().filter_map(|row| row.split_once('|')).map(|(oid, about)| (oid.to_owned(), about.to_owned())).collect()
 }
 
-/// A hash of every table that does not depend on the order of its rows.
+/// A hash of every table that does not depend on the order of its rows. The statement is made by the server: names may have lines.
 fn data(server: &Server, database: &str) -> String {
-    let tables = server.sql(
+    let statement = server.sql(
         database,
-        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgtailor') ORDER BY 1",
+        "SELECT 'SELECT concat_ws(E''\\n'', ' || string_agg(format('(SELECT %L || count(*) || '' '' || \
+             coalesce(sum(hashtextextended(t::text, 0)), 0) FROM ONLY %I.%I t)', c.oid || ' ', n.nspname, c.relname), ', ' ORDER BY c.oid) || ')' \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgtailor')",
     );
-    let names: BTreeSet<&str> = tables.lines().collect();
-    let hash = |name: &&str| {
-        format!(
-            "(SELECT $q${name}$q$ || ' ' || count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)), 0) FROM ONLY {name} t)"
-        )
-    };
-    let hashes: Vec<String> = names.iter().map(hash).collect();
-    if hashes.is_empty() {
-        String::new()
-    } else {
-        server.sql(database, &format!("SELECT concat_ws(E'\\n', {})", hashes.join(", ")))
-    }
+    server.sql(database, &statement)
 }
 
 fn has_ledger(server: &Server, database: &str) -> bool {
@@ -305,7 +296,9 @@ mod tests {
         let before = Invariants::of(&server, "broken");
         let run = Run { code: Some(0), out: format!("a row with {CANARY}"), err: String::new() };
         assert!(holds(&before, &[run]).expect_err("it leaks").contains("I9"));
-        let session = crate::session::Session::open(&server, "broken");
+        let mut session = crate::session::Session::open(&server, "broken");
+        // Only then it is connected.
+        session.sql("SELECT 1");
         server.sql(
             "broken",
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'broken' AND pid <> pg_backend_pid()",
