@@ -4,13 +4,17 @@
 //! rows. The tests run the program as a user does, hold it in the wanted phase with real blockers, and look at the catalog and the
 //! server's log afterwards; see `place.rs`.
 
+mod bad_input;
 mod dropping;
 mod harm;
 mod idempotency;
 mod interruption;
 mod names;
+mod partitioned;
 mod place;
 mod pooler;
 mod privileges;
 mod replica;
+mod security;
+mod space;
 mod waiting;
