@@ -5,6 +5,7 @@
 //! server's log afterwards; see `place.rs`.
 
 mod bad_input;
+mod chaos;
 mod dropping;
 mod harm;
 mod idempotency;
