@@ -29,6 +29,9 @@ const USUAL_RUNS: usize = 24;
 const TRIES: usize = 6;
 /// First number of the advisory lock that the trigger waits for; not pgtailor's.
 const HOLD: i32 = 4711;
+/// The database that all cases are copies of.
+const PREPARED: &str = "chaos";
+const PGTAILOR: &str = env!("CARGO_BIN_EXE_pgtailor");
 
 /// What is done when the blow falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +114,13 @@ struct Case {
     instances: usize,
 }
 
+/// How many sessions of ours there are.
+const OURS: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'pgtailor%'";
+
 /// A database under attack, and the wire that leads to it.
 struct Scene {
+    database: String,
     primary: Server,
     standby: Option<Server>,
     wire: Wire,
@@ -130,13 +138,14 @@ fn whatever_happens_at_any_moment_the_next_run_puts_it_right() {
     let runs = number("PGTAILOR_CHAOS_RUNS").map_or(USUAL_RUNS, |runs| usize::try_from(runs).expect("a number of runs"));
     let only = number("PGTAILOR_CHAOS_ONLY").map(|only| usize::try_from(only).expect("a number of a run"));
     let cases = shuffled(seed);
+    let mut server = None;
     for (position, case) in cases.iter().cycle().take(runs).enumerate() {
         if only.is_none_or(|only| only == position) {
             // Shown when the test fails, or with `--nocapture`: which case it was, and how to have it again.
             let again = format!("PGTAILOR_CHAOS_SEED={seed} PGTAILOR_CHAOS_RUNS={} PGTAILOR_CHAOS_ONLY={position}", position + 1);
             say(&format!("{again}: {case:?}"));
             let begun = Instant::now();
-            case.run();
+            server = case.run(server.take().unwrap_or_else(prepared), position);
             say(&format!("  measured: {:.1} s", begun.elapsed().as_secs_f64()));
         }
     }
@@ -160,14 +169,14 @@ fn shuffled(seed: u64) -> Vec<Case> {
 }
 
 impl Case {
-    /// From a fresh server to the check of all invariants.
-    fn run(self) {
-        let mut scene = Scene::new(self.blow == Blow::Promote);
+    /// From a fresh database to the check of all invariants. Gives back the server, where it can serve another case.
+    fn run(self, server: Server, position: usize) -> Option<Server> {
+        let mut scene = Scene::new(server, position, self.blow == Blow::Promote);
         if self.work == Work::Undo {
             scene.once(&scene.build.clone()).expect_code(0);
         }
         scene.catch_up();
-        scene.before = Some(Invariants::of(scene.server(), "chaos"));
+        scene.before = Some(Invariants::of(scene.server(), &scene.database));
         let hold = self.hold(&scene);
         let arguments = match self.work {
             Work::Build | Work::FailedBuild => scene.build.clone(),
@@ -183,14 +192,15 @@ impl Case {
         }
         scene.settle(&arguments);
         self.check(&scene);
+        scene.standby.is_none().then_some(scene.primary)
     }
 
     /// What keeps the program at the point, until it is dropped.
     fn hold(self, scene: &Scene) -> Session {
         match self.at {
-            At::Blocked(blocker) => blocker.hold(&scene.primary, "chaos"),
+            At::Blocked(blocker) => blocker.hold(&scene.primary, &scene.database),
             At::Before(state) => {
-                let mut session = Session::open(&scene.primary, "chaos");
+                let mut session = Session::open(&scene.primary, &scene.database);
                 session.sql(&format!("SELECT pg_advisory_lock({HOLD}, hashtext('{state}'))"));
                 session
             }
@@ -200,17 +210,17 @@ impl Case {
     /// Waits until the program is at the point.
     fn reach(self, scene: &Scene) {
         if self.work == Work::FailedBuild {
-            let mut blocker = Blocker::Snapshot.hold(&scene.primary, "chaos");
-            Blocker::Snapshot.wait_until_it_holds(&scene.primary, "chaos");
-            end_session(&scene.primary, "builder", "pg_cancel_backend");
+            let mut blocker = Blocker::Snapshot.hold(&scene.primary, &scene.database);
+            Blocker::Snapshot.wait_until_it_holds(&scene.primary, &scene.database);
+            end_session(scene, "builder", "pg_cancel_backend");
             blocker.sql("COMMIT");
         }
         match self.at {
-            At::Blocked(blocker) => blocker.wait_until_it_holds(&scene.primary, "chaos"),
+            At::Blocked(blocker) => blocker.wait_until_it_holds(&scene.primary, &scene.database),
             At::Before(_) => {
                 let waits =
                     format!("SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND classid = {HOLD} AND NOT granted");
-                wait_for("the ledger is held", "t", || scene.primary.sql("chaos", &waits));
+                wait_for("the ledger is held", "t", || scene.sql(&waits));
             }
         }
     }
@@ -220,8 +230,8 @@ impl Case {
         match self.blow {
             Blow::Kill => signal_all(running, "KILL"),
             Blow::Interrupt => signal_all(running, "INT"),
-            Blow::EndBuilder => end_session(&scene.primary, "builder", "pg_terminate_backend"),
-            Blow::EndWatchdog => end_session(&scene.primary, "watchdog", "pg_terminate_backend"),
+            Blow::EndBuilder => end_session(scene, "builder", "pg_terminate_backend"),
+            Blow::EndWatchdog => end_session(scene, "watchdog", "pg_terminate_backend"),
             Blow::Cut => scene.wire.cut(),
             Blow::Crash => {
                 scene.primary.lab.restart(Shutdown::Immediate).expect("it comes back");
@@ -238,12 +248,7 @@ impl Case {
                 signal_all(running, "KILL");
                 drop(hold);
                 // What the server was doing, it does to its end, for nobody; then it is told that nobody is there.
-                wait_for("the server has ended its statement", "0", || {
-                    scene.primary.sql(
-                        "chaos",
-                        "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgtailor%' AND state = 'active'",
-                    )
-                });
+                wait_for("the server has ended its statement", "0", || scene.sql(&format!("{OURS} AND state = 'active'")));
                 scene.wire.cut();
                 scene.wire.speak();
                 return None;
@@ -267,7 +272,7 @@ impl Case {
             Work::Undo => "",
         };
         let found = server.sql(
-            "chaos",
+            &scene.database,
             "SELECT c.relname || ' ' || (i.indisvalid AND i.indisready AND i.indislive)::int FROM pg_index i \
              JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = 'big'::regclass AND c.relname NOT IN ('big_pkey', 'bystander')",
         );
@@ -278,34 +283,22 @@ impl Case {
 }
 
 impl Scene {
-    /// A server with the tables and a ledger, whose every move can be held.
-    fn new(with_standby: bool) -> Self {
-        let primary = server(&[("autovacuum", "off"), ("fsync", "off"), ("synchronous_commit", "on")]);
-        big::create(&primary, "chaos");
+    /// A database of its own, and a standby where one is to take over.
+    fn new(primary: Server, position: usize, with_standby: bool) -> Self {
+        let database = format!("chaos {position}");
+        primary.sql("postgres", &format!("CREATE DATABASE \"{database}\" TEMPLATE {PREPARED}"));
         let wire = Wire::to(primary.lab.port());
-        let url = wire.url(&primary.lab.url("chaos"), primary.lab.port());
+        let url = wire.url(&primary.lab.url(&database), primary.lab.port());
         let mut scene = Self {
+            database,
             wire,
-            pgtailor: Program::new(env!("CARGO_BIN_EXE_pgtailor")).on(&url),
-            build: Vec::new(),
+            pgtailor: Program::new(PGTAILOR).on(&url),
+            build: building(&primary),
             runs: Vec::new(),
             before: None,
             standby: None,
             primary,
         };
-        scene.build = building(&scene.primary);
-        scene.once(&scene.build.clone()).expect_code(0);
-        scene.once(&undo()).expect_code(0);
-        scene.primary.sql(
-            "chaos",
-            &format!(
-                "TRUNCATE pgtailor.change, pgtailor.event RESTART IDENTITY; \
-                 CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-                     PERFORM pg_catalog.set_config('lock_timeout', '0', true); \
-                     PERFORM pg_catalog.pg_advisory_xact_lock_shared({HOLD}, pg_catalog.hashtext(NEW.to_state)); RETURN NEW; END $$; \
-                 CREATE TRIGGER hold BEFORE INSERT ON pgtailor.event FOR EACH ROW EXECUTE FUNCTION public.hold()"
-            ),
-        );
         if with_standby {
             let needed = [("max_prepared_transactions", "20"), ("max_connections", "200"), ("fsync", "off")];
             let options = SETTINGS
@@ -315,6 +308,10 @@ impl Scene {
             scene.standby = Some(Server { lab: scene.primary.lab.standby(&options).expect("a standby can be started here") });
         }
         scene
+    }
+
+    fn sql(&self, sql: &str) -> String {
+        self.primary.sql(&self.database, sql)
     }
 
     /// The server that is asked in the end.
@@ -352,12 +349,7 @@ impl Scene {
     /// Runs again until all is done; what is in the way for a moment (a session that is about to end) may make a run fail.
     fn settle(&mut self, arguments: &[String]) {
         for _ in 0..TRIES {
-            wait_for("sessions of ours are gone", "0", || {
-                self.server().sql(
-                    "chaos",
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = 'chaos' AND application_name LIKE 'pgtailor%'",
-                )
-            });
+            wait_for("sessions of ours are gone", "0", || self.server().sql(&self.database, OURS));
             if self.once(arguments).code == Some(0) {
                 return;
             }
@@ -369,10 +361,35 @@ impl Scene {
     fn told(&self) -> String {
         let ledger = self
             .server()
-            .sql("chaos", "SELECT string_agg(concat_ws(' ', id, state, note), E'\\n' ORDER BY id) FROM pgtailor.change");
+            .sql(&self.database, "SELECT string_agg(concat_ws(' ', id, state, note), E'\\n' ORDER BY id) FROM pgtailor.change");
         let runs: Vec<String> = self.runs.iter().map(|run| format!("--- {:?}\n{}\n{}", run.code, run.out, run.err)).collect();
         format!("{ledger}\n{}", runs.join("\n"))
     }
+}
+
+/// A server with a database that has the tables and a ledger, whose every move can be held.
+fn prepared() -> Server {
+    let server = server(&[("autovacuum", "off"), ("synchronous_commit", "on")]);
+    let url = big::create(&server, PREPARED);
+    let pgtailor = Program::new(PGTAILOR).on(&url);
+    for arguments in [building(&server), undo()] {
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        pgtailor.run(&words).expect_code(0);
+    }
+    server.sql(
+        PREPARED,
+        &format!(
+            "TRUNCATE pgtailor.change, pgtailor.event RESTART IDENTITY; \
+             CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 PERFORM pg_catalog.set_config('lock_timeout', '0', true); \
+                 PERFORM pg_catalog.pg_advisory_xact_lock_shared({HOLD}, pg_catalog.hashtext(NEW.to_state)); RETURN NEW; END $$; \
+             CREATE TRIGGER hold BEFORE INSERT ON pgtailor.event FOR EACH ROW EXECUTE FUNCTION public.hold()"
+        ),
+    );
+    wait_for("nobody is in the original", "0", || {
+        server.sql("postgres", &format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{PREPARED}'"))
+    });
+    server
 }
 
 /// The arguments that build `idx_a`, with a catalog that lies beside the server and is gone with it.
@@ -395,11 +412,11 @@ fn signal_all(running: &mut [Running], name: &str) {
     }
 }
 
-fn end_session(server: &Server, which: &str, how: &str) {
-    server.sql(
-        "chaos",
-        &format!("SELECT {how}(pid) FROM pg_stat_activity WHERE datname = 'chaos' AND application_name = 'pgtailor: {which}'"),
-    );
+fn end_session(scene: &Scene, which: &str, how: &str) {
+    let name = format!("pgtailor: {which}");
+    scene.sql(&format!(
+        "SELECT {how}(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{name}'"
+    ));
 }
 
 /// Waits for the end of a run, and says what it said when there is none.

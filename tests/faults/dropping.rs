@@ -7,7 +7,7 @@ use pgtailor_testkit::blocker::{Blocker, wait_for};
 use pgtailor_testkit::invariants::Allowed;
 use pgtailor_testkit::session::Session;
 
-use crate::place::{Place, entry, index_a, printed};
+use crate::place::{Place, entry, printed};
 
 /// An undo that is in the middle of its drop: the index is invalid already, and a reader is in the way.
 fn dropping(place: &mut Place) -> (pgtailor_testkit::program::Running, Session) {
@@ -66,7 +66,8 @@ fn f73_a_killed_drop_is_finished_by_the_next_run() {
 /// A reviewed rollout drops `idx_a`, which by then carries `what`; it must stay.
 fn stays(name: &str, what: &str) {
     let mut place = Place::new(name);
-    let path = place.rollout_that_drops(&index_a(), "idx_a", "CREATE INDEX idx_a ON big (a)");
+    place.sql("CREATE INDEX idx_a ON big (a)");
+    let path = place.rollout_that_drops("idx_a");
     place.sql(what);
     place.begin();
     let run = place.run(&["apply", &path, "--yes", "--allow", "drop-index"]);
@@ -79,8 +80,8 @@ fn stays(name: &str, what: &str) {
 #[test]
 fn f74_the_index_of_a_constraint_is_not_dropped() {
     let mut reviewed = Place::new("f74");
-    let declared = entry("idx_u", "other", r#"["v"]"#) + "unique = true\n";
-    let path = reviewed.rollout_that_drops(&declared, "idx_u", "CREATE UNIQUE INDEX idx_u ON other (v)");
+    reviewed.sql("CREATE UNIQUE INDEX idx_u ON other (v)");
+    let path = reviewed.rollout_that_drops("idx_u");
     reviewed.sql("ALTER TABLE other ADD CONSTRAINT idx_u UNIQUE USING INDEX idx_u");
     reviewed.begin();
     let run = reviewed.run(&["apply", &path, "--yes", "--allow", "drop-index"]);
@@ -139,8 +140,8 @@ fn f77_the_clustered_index_is_not_dropped() {
 #[test]
 fn f78_a_unique_index_is_not_dropped() {
     let mut place = Place::new("f78");
-    let declared = entry("idx_v", "other", r#"["v"]"#) + "unique = true\n";
-    let path = place.rollout_that_drops(&declared, "idx_v", "CREATE UNIQUE INDEX idx_v ON other (v)");
+    place.sql("CREATE UNIQUE INDEX idx_v ON other (v)");
+    let path = place.rollout_that_drops("idx_v");
     place.begin();
     let run = place.run(&["apply", &path, "--yes", "--allow", "drop-index"]);
     assert!(place.is_valid("idx_v"), "it was dropped\n{}", run.out);
@@ -153,12 +154,11 @@ fn f78_a_unique_index_is_not_dropped() {
 #[test]
 fn f84_undoing_a_drop_restores_all_that_the_index_carried() {
     let mut place = Place::new("f84");
-    let declared = entry("idx_lower", "big", r#"[{ expression = "lower(e)" }, "c"]"#);
-    let path = place.rollout_that_drops(&declared, "idx_lower", "CREATE INDEX idx_lower ON big (lower(e), c)");
     place.sql(
-        "COMMENT ON INDEX idx_lower IS 'sign-in, whatever the case'; ALTER INDEX idx_lower ALTER COLUMN 1 SET STATISTICS 321; \
+        "CREATE INDEX idx_lower ON big (lower(e), c); COMMENT ON INDEX idx_lower IS 'sign-in, whatever the case'; ALTER INDEX idx_lower ALTER COLUMN 1 SET STATISTICS 321; \
          ALTER INDEX idx_lower SET (fillfactor = 63)",
     );
+    let path = place.rollout_that_drops("idx_lower");
     place.begin();
     let before = place.server.dump("f84");
     place.run(&["apply", &path, "--yes", "--allow", "drop-index"]).expect_code(0);

@@ -7,6 +7,7 @@
 mod bad_input;
 mod chaos;
 mod dropping;
+mod extensions;
 mod harm;
 mod idempotency;
 mod interruption;
@@ -15,6 +16,7 @@ mod partitioned;
 mod place;
 mod pooler;
 mod privileges;
+mod reindex;
 mod replica;
 mod security;
 mod space;

@@ -1,6 +1,13 @@
 //! F: partitioned tables.
 
+use pgtailor_testkit::blocker::wait_for;
+use pgtailor_testkit::probe::Probe;
+
 use crate::place::{Place, entry, printed};
+
+/// How many sessions of ours wait for a lock on a relation.
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'pgtailor%' \
+                       AND wait_event_type = 'Lock' AND wait_event = 'relation'";
 
 fn partitioned(name: &str) -> Place<'static> {
     let mut place = Place::new(name);
@@ -56,4 +63,136 @@ fn f63_an_unfinished_parent_index_is_left_alone() {
     place.run(&["undo", "--all", "--yes"]).expect_code(0);
     assert_eq!(place.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'theirs'::regclass"), "f");
     place.holds();
+}
+
+/// An application on every part of the table.
+fn application(place: &Place) -> Probe {
+    Probe::begin(
+        place.server,
+        &place.database,
+        &[
+            "INSERT INTO measured VALUES (-1, '2024-03-03', 1); DELETE FROM measured WHERE id = -1",
+            "UPDATE measured SET v = v WHERE id = 7",
+            "SELECT count(*) FROM measured",
+            "SELECT count(*) FROM measured_1",
+        ],
+    )
+}
+
+/// Whether `idx_v` is whole: valid, and attached to everywhere.
+fn is_whole(place: &Place, leaves: usize) {
+    assert_eq!(place.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('idx_v')"), "t");
+    assert_eq!(place.sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'idx_v'::regclass"), leaves.to_string());
+    assert_eq!(place.server.invalid_indexes(&place.database), "");
+}
+
+/// The declaration on the parent takes a lock that writes wait behind: it must not queue for longer than they notice.
+#[test]
+fn f59_an_idle_writer_on_the_parent_makes_nobody_queue() {
+    let mut place = partitioned("f59");
+    let mut writer = place.session();
+    writer.sql("BEGIN; INSERT INTO measured VALUES (-2, '2024-02-02', 2)");
+    let running = place.start(&place.building(&[index_v()]));
+    wait_for("the declaration waits", "1", || place.sql(WAITING));
+    let application = application(&place);
+    wait_for("it has given up and tried again", "t", || {
+        (place.server.log().matches("|f59> ERROR:  canceling statement due to lock timeout").count() >= 2).to_string().replace("true", "t")
+    });
+    writer.sql("ROLLBACK");
+    place.ended(running).expect_code(0);
+    assert_eq!(application.waits(place.server), Vec::<String>::new());
+    is_whole(&place, 2);
+}
+
+/// Attaching locks the part's index against everybody.
+#[test]
+fn f60_an_idle_reader_of_a_part_makes_nobody_queue() {
+    let mut place = partitioned("f60");
+    let mut reader = place.session();
+    reader.sql("BEGIN; SELECT count(*) FROM measured_1 WHERE v = 3");
+    let running = place.start(&place.building(&[index_v()]));
+    let application = application(&place);
+    let begun = "SELECT (count(*) > 0)::text FROM pg_class WHERE relname = 'idx_v'";
+    wait_for("the index of the parent is declared", "true", || place.sql(begun));
+    reader.sql("COMMIT");
+    place.ended(running).expect_code(0);
+    assert_eq!(application.waits(place.server), Vec::<String>::new());
+    is_whole(&place, 2);
+}
+
+/// Attached, it would keep the parent invalid for ever.
+#[test]
+fn f61_an_invalid_index_of_a_part_is_not_attached() {
+    let mut place = partitioned("f61");
+    let mut writer = place.session();
+    writer.sql("BEGIN; UPDATE measured SET v = v WHERE id = 5");
+    let part = place.sql("SELECT tableoid::regclass FROM measured WHERE id = 5");
+    let mut foreign = place.session();
+    foreign.sql("SET lock_timeout = '100ms'");
+    foreign.sql(&format!("CREATE INDEX CONCURRENTLY theirs ON {part} (v)"));
+    writer.sql("COMMIT");
+    assert_eq!(place.server.invalid_indexes("f61"), "theirs");
+    place.begin();
+    place.run(&place.building(&[index_v()])).expect_code(0);
+    assert_eq!(place.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'idx_v'::regclass"), "t");
+    assert_eq!(place.sql("SELECT count(*) FROM pg_inherits WHERE inhrelid = 'theirs'::regclass"), "0");
+    assert_eq!(place.server.invalid_indexes("f61"), "theirs");
+}
+
+/// Dropping the whole blocks everybody for a moment: only what was made is taken back so.
+#[test]
+fn f62_the_index_of_a_partitioned_table_is_dropped_only_to_take_it_back() {
+    let mut place = partitioned("f62");
+    let before = place.server.dump("f62");
+    let mut reader = place.session();
+    place.run(&place.building(&[index_v()])).expect_code(0);
+    is_whole(&place, 2);
+    reader.sql("BEGIN; SELECT count(*) FROM measured_1 WHERE v = 3");
+    let undo = place.start(&["undo", "--all", "--yes"]);
+    wait_for("the drop waits", "1", || place.sql(WAITING));
+    let application = application(&place);
+    wait_for("it has given up and tried again", "t", || {
+        (place.server.log().matches("|f62> ERROR:  canceling statement due to lock timeout").count() >= 2).to_string().replace("true", "t")
+    });
+    reader.sql("COMMIT");
+    place.ended(undo).expect_code(0);
+    assert_eq!(application.waits(place.server), Vec::<String>::new());
+    assert_eq!(place.server.dump("f62"), before);
+}
+
+/// A part that is made in the middle has the index by itself.
+#[test]
+fn f64_a_part_that_is_made_meanwhile_is_indexed_once() {
+    let mut place = partitioned("f64");
+    let mut writer = place.session();
+    writer.sql("BEGIN; UPDATE measured_2 SET v = v WHERE id = (SELECT min(id) FROM measured_2)");
+    let running = place.start(&place.building(&[index_v()]));
+    wait_for("a part is being built", "waiting for writers before build", || place.phase());
+    place.sql("CREATE TABLE measured_3 PARTITION OF measured FOR VALUES FROM ('2025-01-01') TO ('2025-07-01')");
+    writer.sql("COMMIT");
+    let run = place.ended(running);
+    if run.code != Some(0) {
+        place.run(&place.building(&[index_v()])).expect_code(0);
+    }
+    is_whole(&place, 3);
+    assert_eq!(place.sql("SELECT count(*) FROM pg_index WHERE indrelid = 'measured_3'::regclass"), "1");
+}
+
+/// Killed between two parts, it goes on where it was.
+#[test]
+fn a_dance_that_was_interrupted_is_finished_by_the_next_run() {
+    let mut place = partitioned("dance");
+    let before = place.server.dump("dance");
+    let mut writer = place.session();
+    writer.sql("BEGIN; UPDATE measured_2 SET v = v WHERE id = (SELECT min(id) FROM measured_2)");
+    let running = place.start(&place.building(&[index_v()]));
+    wait_for("a part is being built", "waiting for writers before build", || place.phase());
+    running.signal("KILL");
+    place.ended(running);
+    writer.sql("COMMIT");
+    place.wait_until_sessions_are_gone();
+    place.run(&place.building(&[index_v()])).expect_code(0);
+    is_whole(&place, 2);
+    place.run(&["undo", "--all", "--yes"]).expect_code(0);
+    assert_eq!(place.server.dump("dance"), before);
 }

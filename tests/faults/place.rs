@@ -7,6 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use pgtailor::model::catalog::{Index, Table};
+use pgtailor::model::change::{Change, ChangeClass};
+use pgtailor::model::rollout::Estimate;
+use pgtailor::model::snapshot::Snapshot;
+use pgtailor::{Database, Request, Rules, plan};
 use pgtailor_testkit::big;
 use pgtailor_testkit::blocker::{self, Blocker, wait_for};
 use pgtailor_testkit::invariants::{self, Allowed, Invariants};
@@ -14,7 +19,7 @@ use pgtailor_testkit::probe::Probe;
 use pgtailor_testkit::program::{Program, Run, Running};
 use pgtailor_testkit::server::Server;
 use pgtailor_testkit::session::Session;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const PGTAILOR: &str = env!("CARGO_BIN_EXE_pgtailor");
 
@@ -27,7 +32,7 @@ pub fn server(settings: &[(&str, &str)]) -> Server {
     all.extend([("max_prepared_transactions", "20"), ("max_connections", "200")]);
     all.extend_from_slice(settings);
     let server = Server::with_settings(&all);
-    big::create_roles(&server);
+    big::prepare(&server);
     server
 }
 
@@ -217,24 +222,33 @@ impl<'a> Place<'a> {
         (path, value)
     }
 
-    /// A rollout that drops an index which somebody made as `create` says; the index must not be there yet.
-    ///
-    /// The definition is written as the program itself writes it, by a dry run that would build the index.
-    pub fn rollout_that_drops(&mut self, entry: &str, name: &str, create: &str) -> String {
-        let (path, mut file) = self.rollout(&[entry.to_owned()]);
-        self.sql(create);
-        let oid: u32 = self.sql(&format!("SELECT '{name}'::regclass::oid::int")).parse().expect("an OID");
-        let steps = file["rollout"]["steps"].as_array_mut().expect("steps");
-        steps.truncate(1);
-        let step = &mut steps[0];
-        let (drop, create) = (step["inverse"]["statement"].clone(), step["sql"].clone());
-        step["sql"] = drop;
-        step["inverse"] = json!({ "statement": create });
-        step["change"]["change"] = json!("drop-index");
-        step["change"]["index_oid"] = json!(oid);
-        step["estimate"] = json!({ "size": null, "duration": null });
-        std::fs::write(&path, file.to_string()).expect("the folder is ours");
-        path
+    /// Writes a rollout of what `make` makes of the database as it is, as a library would, and returns its path and what is left out.
+    pub fn planned(&self, make: impl FnOnce(&Snapshot) -> Vec<Change>) -> (String, Vec<String>) {
+        let database = Database::from_url(&self.server.lab.url(&self.database)).expect("an address");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let snapshot = runtime.block_on(pgtailor::capture(&database)).expect("a snapshot");
+        let request = |change| Request { change, reason: "a test wants it".to_owned(), estimate: Estimate::default() };
+        let requests: Vec<Request> = make(&snapshot).into_iter().map(request).collect();
+        let rollout = plan(&requests, &snapshot, &Rules { allowed: ChangeClass::ALL.into() });
+        let path = self.path("planned.json");
+        pgtailor::write_rollout(&rollout, &snapshot, &path).expect("the folder is ours");
+        (text(&path), rollout.left_out.into_iter().map(|left| left.reason).collect())
+    }
+
+    /// A rollout that drops an existing index.
+    pub fn rollout_that_drops(&self, index: &str) -> String {
+        self.planned(|snapshot| vec![drop_of(snapshot, index)]).0
+    }
+
+    /// A rollout that rebuilds an existing index.
+    pub fn rollout_that_rebuilds(&self, index: &str) -> String {
+        self.planned(|snapshot| vec![rebuild_of(snapshot, index)]).0
+    }
+
+    /// The arguments that carry out a rollout of any class.
+    pub fn applying(&self, path: &str) -> Vec<String> {
+        let all = ChangeClass::ALL.map(ChangeClass::name).join(",");
+        ["apply", path, "--yes", "--allow", &all].map(str::to_owned).to_vec()
     }
 
     /// Checks every invariant.
@@ -253,6 +267,36 @@ impl<'a> Place<'a> {
         assert!(self.is_valid("idx_a"), "{}", self.indexes_of("big"));
         self.holds();
     }
+}
+
+/// Dropping an index as it is.
+fn drop_of(snapshot: &Snapshot, name: &str) -> Change {
+    let (table, index) = found(snapshot, name);
+    Change::DropIndex {
+        table: table.name.clone(),
+        table_oid: table.oid,
+        name: name.to_owned(),
+        index_oid: index.oid,
+        definition: index.definition.clone().expect("it was read"),
+        carries: index.carries.clone(),
+    }
+}
+
+/// Rebuilding an index as it is.
+fn rebuild_of(snapshot: &Snapshot, name: &str) -> Change {
+    let (table, index) = found(snapshot, name);
+    Change::RebuildIndex {
+        table: table.name.clone(),
+        table_oid: table.oid,
+        name: name.to_owned(),
+        index_oid: index.oid,
+        definition: index.definition.clone().expect("it was read"),
+    }
+}
+
+fn found<'a>(snapshot: &'a Snapshot, name: &str) -> (&'a Table, &'a Index) {
+    let named = |table: &'a Table| Some((table, table.indexes.iter().find(|index| index.name == name)?));
+    snapshot.catalog.tables.iter().find_map(named).expect("the index is there")
 }
 
 /// A catalog's entry for an index on columns, as TOML writes them.

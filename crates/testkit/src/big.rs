@@ -19,21 +19,20 @@ pub const APPLICATION: &[&str] = &[
     "UPDATE apptab SET a = a WHERE id = 7",
 ];
 
-/// Creates the roles, once for a server.
-pub fn create_roles(server: &Server) {
-    for role in ROLES {
-        server.sql("postgres", &format!("CREATE ROLE {role} LOGIN PASSWORD '{role}'"));
-    }
-}
+/// The database that all others are copies of.
+const ORIGINAL: &str = "fixture";
 
-/// Creates the database `name` and returns its URL. The roles must be there.
+/// Creates the roles, and the tables that every database of the suite begins with; once for a server.
 ///
 /// `big` has an index of its own that carries everything an index can carry and a definition does not say: it must be there, unchanged,
 /// whatever happens to others.
-pub fn create(server: &Server, name: &str) -> String {
-    let url = server.create_database(name);
+pub fn prepare(server: &Server) {
+    for role in ROLES {
+        server.sql("postgres", &format!("CREATE ROLE {role} LOGIN PASSWORD '{role}'"));
+    }
+    server.create_database(ORIGINAL);
     server.sql(
-        name,
+        ORIGINAL,
         &format!(
             "CREATE TABLE big (id bigint PRIMARY KEY, a int, b text, c timestamptz, e text);
              INSERT INTO big SELECT g, g % 1000, md5(g::text), now() - g * interval '1 s', 'e' || g FROM generate_series(1, 20000) g;
@@ -42,16 +41,21 @@ pub fn create(server: &Server, name: &str) -> String {
              INSERT INTO other SELECT g, g FROM generate_series(1, 1000) g;
              CREATE TABLE apptab AS SELECT g::bigint id, g % 100 a, md5(g::text) b FROM generate_series(1, 20000) g;
              ALTER TABLE apptab OWNER TO app;
-             GRANT CREATE ON DATABASE \"{name}\" TO app;
              GRANT CREATE ON SCHEMA public TO app, mallory;
              CREATE INDEX bystander ON big (lower(b), c DESC) WITH (fillfactor = 71) WHERE a > 10;
              COMMENT ON INDEX bystander IS 'somebody else''s';
              ALTER INDEX bystander ALTER COLUMN 1 SET STATISTICS 77"
         ),
     );
-    // In a transaction of its own: counters of one transaction's changes arrive after its ANALYZE.
-    server.sql(name, "ANALYZE");
-    url
+    // In a transaction of its own, as a person would.
+    server.sql(ORIGINAL, "ANALYZE");
+}
+
+/// Creates the database `name` as a copy, and returns its URL. The server must be prepared.
+pub fn create(server: &Server, name: &str) -> String {
+    server.sql("postgres", &format!("CREATE DATABASE \"{name}\" TEMPLATE {ORIGINAL}"));
+    server.sql("postgres", &format!("GRANT CREATE ON DATABASE \"{name}\" TO app"));
+    server.lab.url(name)
 }
 
 /// The URL of `database` for one of the [`ROLES`].

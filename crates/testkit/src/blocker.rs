@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn blockers_hold_a_build_where_they_should() {
         let server = Server::start();
-        big::create_roles(&server);
+        big::prepare(&server);
         big::create(&server, "blocked");
         for (position, blocker) in [Blocker::Writer, Blocker::Snapshot].into_iter().enumerate() {
             let mut holder = blocker.hold(&server, "blocked");

@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn every_broken_invariant_is_noticed() {
         let server = Server::with_settings(SETTINGS);
-        big::create_roles(&server);
+        big::prepare(&server);
         big::create(&server, "broken");
         let holds = |before: &Invariants, runs: &[Run]| {
             catch_unwind(AssertUnwindSafe(|| before.check(&server, &Allowed::default(), runs)))

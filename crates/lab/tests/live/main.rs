@@ -1,6 +1,5 @@
 //! A lab on a real server: it answers, it is alone, and it leaves nothing, however its owner ends.
 
-mod beside;
 mod left;
 mod support;
 

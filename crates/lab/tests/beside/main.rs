@@ -1,11 +1,14 @@
 //! What a lab can have beside it: a standby and a pooler.
+//!
+//! Apart from the other live tests, because those also run on servers that are packed without `pg_basebackup`.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use pgtailor_lab::{Durability, Lab, LabError, LabOptions, Listen, Pooler, Shutdown};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
-use crate::support::{ask, ask_at, psql, runs, wait_until};
+use pgtailor_lab::{Durability, Lab, LabError, LabOptions, Listen, Pooler, Shutdown};
 
 fn start(options: &LabOptions) -> Lab {
     Lab::start(options).unwrap_or_else(|error| panic!("{error}"))
@@ -71,4 +74,31 @@ fn a_pooler_takes_settings_and_says_what_is_wrong_with_them() {
 
 fn owner(pid: u32) -> u32 {
     std::fs::metadata(Path::new("/proc").join(pid.to_string())).map_or(u32::MAX, |about| about.uid())
+}
+
+fn ask(lab: &Lab, sql: &str) -> String {
+    ask_at(&lab.url("postgres"), sql)
+}
+
+fn ask_at(url: &str, sql: &str) -> String {
+    let output = psql(url, sql);
+    assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn psql(url: &str, sql: &str) -> Output {
+    Command::new("psql").args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, url]).output().expect("psql is installed")
+}
+
+/// Whether a process is there and not a zombie.
+fn runs(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(2);
+    while !done() {
+        assert!(Instant::now() < deadline, "not within 2 min: {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
 }
