@@ -33,6 +33,7 @@ pub fn estimated_build(definition: &IndexDefinition, table: &Table, server: &Ser
     let scans = match build {
         Build::Blocking => 1.0,
         Build::Concurrent => 2.0,
+        Build::OnlyParent => 0.0,
     };
     let sort = if definition.method == "btree" { rows * rows.max(2.0).log2() * comparison(definition, table) } else { 0.0 };
     let milliseconds = scans * (pages * PAGE_MS + rows * ENTRY_MS / 2.0) + rows * ENTRY_MS / 2.0 + sort + bytes * BYTE_MS;

@@ -63,18 +63,7 @@ fn database(tables: u32) -> Snapshot {
 
 /// A valid index.
 fn existing(oid: Oid, definition: IndexDefinition) -> Index {
-    Index {
-        oid,
-        name: format!("i{oid}"),
-        definition: Some(definition),
-        valid: true,
-        ready: true,
-        live: true,
-        constraint: None,
-        replica_identity: false,
-        clustered: false,
-        size: None,
-    }
+    Index::new(oid, format!("i{oid}"), definition)
 }
 
 fn subject() -> impl Strategy<Value = About> {

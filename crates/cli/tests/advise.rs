@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pgtailor::model::advice::{Advice, Partition, Recommendation, Upkeep};
-use pgtailor::model::change::Change;
+use pgtailor::model::change::{Carried, Change};
 use pgtailor::model::index::{Build, IndexDefinition, KeyPart};
 use pgtailor::model::name::{Oid, QualifiedName};
 use pgtailor::model::unit::Bytes;
@@ -46,6 +46,7 @@ fn advice() -> Advice {
         name: "customers_old".to_owned(),
         index_oid: Oid(2),
         definition: IndexDefinition::btree(["id"]),
+        carries: Carried::default(),
     };
     let old = recommended(old, "DROP INDEX CONCURRENTLY public.customers_old".to_owned(), "customers");
     Advice {
@@ -60,7 +61,17 @@ fn advice() -> Advice {
 
 fn created(on: &str, name: &str, definition: IndexDefinition) -> Recommendation {
     let sql = definition.create_sql(name, &table(on), Build::Concurrent);
-    recommended(Change::CreateIndex { table: table(on), table_oid: Oid(1), name: name.to_owned(), definition }, sql, on)
+    recommended(
+        Change::CreateIndex {
+            table: table(on),
+            table_oid: Oid(1),
+            name: name.to_owned(),
+            definition,
+            carries: Carried::default(),
+        },
+        sql,
+        on,
+    )
 }
 
 fn recommended(change: Change, sql: String, on: &str) -> Recommendation {

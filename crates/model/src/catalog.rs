@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::Carried;
 use crate::index::IndexDefinition;
 use crate::name::{Oid, QualifiedName, quote_identifier};
 use crate::unit::{Bytes, Pages, Rows};
@@ -149,6 +150,12 @@ pub struct Index {
     pub clustered: bool,
     /// Size now; `None` where it could not be read.
     pub size: Option<Bytes>,
+    /// The index of the partitioned table that it is attached to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached_to: Option<Oid>,
+    /// What it carries beside its definition.
+    #[serde(default, skip_serializing_if = "Carried::is_empty")]
+    pub carries: Carried,
 }
 
 /// A constraint behind an index.
@@ -219,6 +226,26 @@ impl OperatorClass {
             quote_identifier(&self.name)
         } else {
             QualifiedName::new(&self.schema, &self.name).sql()
+        }
+    }
+}
+
+impl Index {
+    /// A valid index that carries nothing, of unknown size.
+    pub fn new(oid: Oid, name: impl Into<String>, definition: IndexDefinition) -> Self {
+        Self {
+            oid,
+            name: name.into(),
+            definition: Some(definition),
+            valid: true,
+            ready: true,
+            live: true,
+            constraint: None,
+            replica_identity: false,
+            clustered: false,
+            size: None,
+            attached_to: None,
+            carries: Carried::default(),
         }
     }
 }

@@ -85,6 +85,8 @@ pub enum Build {
     Concurrent,
     /// Plain: holds a share lock on the table until the end.
     Blocking,
+    /// `ONLY` on a partitioned table: nothing is built, its partitions are left alone.
+    OnlyParent,
 }
 
 impl Nulls {
@@ -195,16 +197,26 @@ impl IndexDefinition {
     /// `CREATE INDEX` for this definition, runnable by psql. The table is always written with its schema; the name never may be.
     pub fn create_sql(&self, name: &str, table: &QualifiedName, build: Build) -> String {
         let mut sql = format!(
-            "CREATE {}INDEX {}{} ON {}",
+            "CREATE {}INDEX {}{} ON {}{}",
             if self.unique { "UNIQUE " } else { "" },
-            match build {
-                Build::Concurrent => "CONCURRENTLY ",
-                Build::Blocking => "",
-            },
+            if build == Build::Concurrent { "CONCURRENTLY " } else { "" },
             quote_identifier(name),
+            if build == Build::OnlyParent { "ONLY " } else { "" },
             table.sql(),
         );
-        let _ = write!(sql, " {self}");
+        let _ = write!(sql, " {}", self.with("", ""));
+        sql
+    }
+
+    /// As displayed, with `storage` and `tablespace` clauses where SQL wants them: before the predicate.
+    pub(crate) fn with(&self, storage: &str, tablespace: &str) -> String {
+        let mut sql = Self { predicate: None, ..self.clone() }.to_string();
+        for clause in [storage, tablespace].into_iter().filter(|clause| !clause.is_empty()) {
+            let _ = write!(sql, " {clause}");
+        }
+        if let Some(predicate) = &self.predicate {
+            let _ = write!(sql, " WHERE {predicate}");
+        }
         sql
     }
 

@@ -45,6 +45,32 @@ pub struct Entry {
     pub note: Option<String>,
 }
 
+/// Entries that end with the index `name` of the partitioned table `table`: indexes that were attached to it, directly or not, with
+/// their being attached.
+///
+/// PostgreSQL drops them together, so they are taken back together.
+pub fn parts_of<'e>(entries: &'e [Entry], table: Oid, name: &str) -> Vec<&'e Entry> {
+    let mut parts = Vec::new();
+    let applied = || entries.iter().filter(|entry| entry.state == State::Applied && entry.undoes.is_none());
+    for entry in applied() {
+        let Change::AttachIndex { table_oid: below, name: below_name, parent_oid, parent_index, .. } = &entry.change else {
+            continue;
+        };
+        if *parent_oid != table || parent_index != name {
+            continue;
+        }
+        parts.push(entry);
+        parts.extend(applied().filter(|made| match &made.change {
+            Change::CreateIndex { table_oid, name, .. } | Change::CreatePartitionedIndex { table_oid, name, .. } => {
+                table_oid == below && name == below_name
+            }
+            _ => false,
+        }));
+        parts.extend(parts_of(entries, *below, below_name));
+    }
+    parts
+}
+
 /// A backend process: the number alone may be reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Builder {

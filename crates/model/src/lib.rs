@@ -23,6 +23,7 @@ pub mod planner;
 pub mod quantity;
 pub mod random;
 pub mod rollout;
+pub mod setting;
 pub mod shape;
 pub mod snapshot;
 pub mod twin;

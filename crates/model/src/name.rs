@@ -77,6 +77,25 @@ pub fn truncated(name: &str, limit: usize) -> &str {
     &name[..name.floor_char_boundary(limit)]
 }
 
+/// Room for a number behind a name.
+const NUMBER: usize = 3;
+
+/// A name of `words` joined by `_` that `is_free`, with a number behind it where the plain one is taken; at most 63 bytes.
+///
+/// A name that is too long loses letters of its words, the longest first and the last never, so that all of them stay recognizable.
+pub fn free_name(mut words: Vec<String>, is_free: impl Fn(&str) -> bool) -> String {
+    let length = |words: &[String]| words.iter().map(String::len).sum::<usize>() + words.len().saturating_sub(1);
+    while length(&words) > LONGEST_NAME - NUMBER {
+        let last = words.len() - 1;
+        let Some(longest) = words[..last].iter_mut().max_by_key(|word| word.len()).filter(|word| !word.is_empty()) else { break };
+        longest.pop();
+    }
+    words.retain(|word| !word.is_empty());
+    let stem = truncated(&words.join("_"), LONGEST_NAME - NUMBER).to_owned();
+    let numbered = (1..u32::MAX).map(|number| format!("{stem}{number}"));
+    std::iter::once(stem.clone()).chain(numbered).find(|name| is_free(name)).unwrap_or(stem)
+}
+
 fn is_unprintable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

@@ -59,6 +59,8 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lock {
+    /// None on any table.
+    None,
     /// `SHARE UPDATE EXCLUSIVE`: reads and writes go on; other schema changes and vacuums of the table wait.
     ShareUpdateExclusive,
     /// `SHARE`: writes wait.
@@ -68,6 +70,9 @@ pub enum Lock {
 }
 
 /// Time limits of a step. `lock_timeout` and `statement_timeout` are pinned on the session; the others are kept by the watchdog.
+///
+/// A step with a `lock_timeout` is a short statement in a transaction of its own, tried again until its budget is spent; one without is
+/// supervised, since cutting it off would leave something behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// `lock_timeout` of the session; zero is none, as a supervised concurrent build demands.
@@ -119,6 +124,7 @@ impl Lock {
     /// As SQL writes it.
     pub fn sql(self) -> &'static str {
         match self {
+            Self::None => "none",
             Self::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE",
             Self::Share => "SHARE",
             Self::AccessExclusive => "ACCESS EXCLUSIVE",
@@ -128,6 +134,7 @@ impl Lock {
     /// What it blocks, for people.
     pub fn blocks(self) -> &'static str {
         match self {
+            Self::None => "nothing",
             Self::ShareUpdateExclusive => "no reads, no writes; vacuum and other schema changes of the table wait",
             Self::Share => "writes",
             Self::AccessExclusive => "reads and writes",

@@ -10,7 +10,7 @@ use pgtailor_advisor::catalog::to_create;
 use pgtailor_advisor::{duration, size};
 use pgtailor_checks::Outcome;
 use pgtailor_model::advice::{Advice, Counsel, Recommendation};
-use pgtailor_model::change::{Change, ChangeClass};
+use pgtailor_model::change::{Carried, Change, ChangeClass};
 use pgtailor_model::declared::Judged;
 use pgtailor_model::index::{Build, IndexDefinition};
 use pgtailor_model::name::Oid;
@@ -106,7 +106,13 @@ fn declared_requests(snapshot: &Snapshot, judged: &[Judged], options: &Options) 
             size: size::estimated_size(&definition, table, &snapshot.server),
             duration: duration::estimated_build(&definition, table, &snapshot.server, Build::Concurrent),
         };
-        let change = Change::CreateIndex { table: table.name.clone(), table_oid, name: judged.entry.name.clone(), definition };
+        let change = Change::CreateIndex {
+            table: table.name.clone(),
+            table_oid,
+            name: judged.entry.name.clone(),
+            definition,
+            carries: Carried::default(),
+        };
         let reason = if judged.entry.description.is_empty() {
             "the catalog declares it".to_owned()
         } else {
@@ -124,8 +130,8 @@ fn advised_requests(advice: &Advice, snapshot: &Snapshot, declared: &[Request]) 
     for recommendation in &advice.recommendations {
         let reason = reason(advice, recommendation);
         match &recommendation.change {
-            Change::CreateIndex { table, table_oid, name, definition } => {
-                if declared.iter().any(|one| serves(&one.change, recommendation.change.table().1, definition)) {
+            Change::CreateIndex { table, table_oid, name, definition, .. } => {
+                if declared.iter().any(|one| serves(&one.change, *table_oid, definition)) {
                     continue;
                 }
                 // The advisor knows the names of the database, and not those that declared entries will have.
@@ -136,14 +142,19 @@ fn advised_requests(advice: &Advice, snapshot: &Snapshot, declared: &[Request]) 
                 let duration =
                     found.and_then(|table| duration::estimated_build(definition, table, &snapshot.server, Build::Concurrent));
                 let size = Some(Quantity::estimated(recommendation.size.as_f64(), Unit::Bytes));
-                let change =
-                    Change::CreateIndex { table: table.clone(), table_oid: *table_oid, name, definition: definition.clone() };
+                let change = Change::CreateIndex {
+                    table: table.clone(),
+                    table_oid: *table_oid,
+                    name,
+                    definition: definition.clone(),
+                    carries: Carried::default(),
+                };
                 builds.push(Request { change, reason, estimate: Estimate { size, duration } });
             }
             Change::DropIndex { .. } => {
                 drops.push(Request { change: recommendation.change.clone(), reason, estimate: Estimate::default() });
             }
-            Change::Analyze { .. } => {
+            _ => {
                 builds.push(Request { change: recommendation.change.clone(), reason, estimate: Estimate::default() });
             }
         }
@@ -171,9 +182,9 @@ fn reason(advice: &Advice, recommendation: &Recommendation) -> String {
 fn keep_what_is_not_replaced(rollout: &mut Rollout, advised: &[Change]) {
     let mut kept = Vec::new();
     let is_build = |left: &&LeftOut| matches!(left.change, Change::CreateIndex { .. });
-    let refused: BTreeSet<Oid> = rollout.left_out.iter().filter(is_build).map(|left| left.change.table().1).collect();
+    let refused: BTreeSet<Oid> = rollout.left_out.iter().filter(is_build).filter_map(|left| left.change.table_oid()).collect();
     rollout.steps.retain(|step| {
-        let is_lost = advised.contains(&step.change) && refused.contains(&step.change.table().1);
+        let is_lost = advised.contains(&step.change) && step.change.table_oid().is_some_and(|oid| refused.contains(&oid));
         if is_lost {
             let reason = "an index that it was to be replaced by is left out".to_owned();
             kept.push(LeftOut { change: step.change.clone(), reason });

@@ -4,28 +4,28 @@
 use std::fmt::Write as _;
 
 use pgtailor_model::change::Change;
-use pgtailor_model::index::Build;
-use pgtailor_model::name::{QualifiedName, printable};
+use pgtailor_model::name::printable;
 
 use crate::text::{LongPiece, wrap_pieces};
-
-/// The statement that carries `change` out without blocking writes, without a closing semicolon.
-pub fn change_sql(change: &Change) -> String {
-    match change {
-        Change::CreateIndex { table, name, definition, .. } => definition.create_sql(name, table, Build::Concurrent),
-        Change::DropIndex { table, name, .. } => {
-            format!("DROP INDEX CONCURRENTLY {}", QualifiedName::new(&table.schema, name).sql())
-        }
-        Change::Analyze { table, .. } => format!("ANALYZE {}", table.sql()),
-    }
-}
 
 /// What `change` does, for people: `create index users_role_idx`.
 pub fn change_words(change: &Change) -> String {
     match change {
         Change::CreateIndex { name, .. } => format!("create index {name}"),
         Change::DropIndex { name, .. } => format!("drop index {name}"),
+        Change::RebuildIndex { name, .. } => format!("rebuild index {name}"),
+        Change::CreatePartitionedIndex { name, .. } => format!("declare index {name}"),
+        Change::AttachIndex { name, parent_index, .. } => format!("attach index {name} to {parent_index}"),
+        Change::DropPartitionedIndex { name, .. } => format!("drop index {name} with those of the partitions"),
         Change::Analyze { .. } => "analyze".to_owned(),
+        Change::Vacuum { .. } => "vacuum".to_owned(),
+        Change::CreateStatistics { name, .. } => format!("create statistics {name}"),
+        Change::DropStatistics { name, .. } => format!("drop statistics {name}"),
+        Change::SetStatisticsTarget { column, .. } => format!("set the statistics target of column {column}"),
+        Change::SetStorageParameters { parameters, .. } => {
+            format!("set {}", parameters.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+        }
+        Change::SetParameter { name, .. } => format!("set {name} for the server"),
     }
 }
 
@@ -125,9 +125,6 @@ fn push_quoted(piece: &mut String, quoted: &str, quote: char, forbidden: &[char]
 
 #[cfg(test)]
 mod tests {
-    use pgtailor_model::index::IndexDefinition;
-    use pgtailor_model::name::Oid;
-
     use super::*;
 
     #[test]
@@ -156,17 +153,5 @@ mod tests {
             wrapped("CREATE INDEX \"a name with spaces\" ON t (a)", 16),
             ["CREATE INDEX", "\"a name with spaces\"", "ON t (a)"]
         );
-    }
-
-    #[test]
-    fn a_dropped_index_is_named_with_its_tables_schema() {
-        let change = Change::DropIndex {
-            table: QualifiedName::new("app", "t"),
-            table_oid: Oid(1),
-            name: "I".to_owned(),
-            index_oid: Oid(2),
-            definition: IndexDefinition::btree(["a"]),
-        };
-        assert_eq!(change_sql(&change), "DROP INDEX CONCURRENTLY app.\"I\"");
     }
 }

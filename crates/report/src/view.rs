@@ -24,7 +24,12 @@ fn moment(timestamp: Timestamp) -> String {
 
 /// The table of `change`, for people.
 fn table_of(change: &Change) -> String {
-    change.table().0.to_string()
+    change.table().map_or_else(|| "the whole server".to_owned(), |(table, _)| table.to_string())
+}
+
+/// The same for programs: its SQL name, or null.
+fn table_json(change: &Change) -> Option<String> {
+    change.table().map(|(table, _)| table.sql())
 }
 
 /// A name as SQL writes it, for people.

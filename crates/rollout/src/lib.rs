@@ -7,6 +7,7 @@
 
 mod file;
 pub mod guard;
+mod partitioned;
 mod plan;
 mod step;
 mod undo;

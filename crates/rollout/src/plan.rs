@@ -1,4 +1,4 @@
-//! From requests to a rollout: allowed classes, guards, order, and the `ANALYZE` steps that new indexes need.
+//! From requests to a rollout: allowed classes, guards, order, and the `ANALYZE` steps that new indexes and statistics need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,8 @@ use pgtailor_model::rollout::{Estimate, LeftOut, Rollout};
 use pgtailor_model::snapshot::Snapshot;
 
 use crate::guard;
-use crate::step::{analyze_step, step};
+use crate::partitioned::over_partitions;
+use crate::step::step;
 
 /// A change that somebody wants, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,55 +39,68 @@ impl Rules {
 /// The rollout of `requests` on the database of `snapshot`.
 ///
 /// Changes of a class that is not allowed, and those that a guard refuses, are left out with the reason. Steps keep the order of the
-/// requests; `ANALYZE` of a table comes after all index builds on all tables, once a table: after expression and partial indexes
-/// (the planner has no statistics of them otherwise), and for tables with a new index that were never analyzed.
+/// requests; an index on a partitioned table becomes the steps that build it on every partition. `ANALYZE` of a table comes after all
+/// other steps, once a table: after expression and partial indexes and changes of what statistics there are (the planner has none of
+/// them otherwise), and for tables with a new index that were never analyzed.
 pub fn plan(requests: &[Request], snapshot: &Snapshot, rules: &Rules) -> Rollout {
     let mut rollout = Rollout::default();
     let mut to_analyze: BTreeMap<QualifiedName, (Oid, String)> = BTreeMap::new();
+    let mut names = BTreeSet::new();
     for request in requests {
-        if let Some(reason) = refusal(&request.change, snapshot, rules) {
+        let parts = over_partitions(request, snapshot, &mut names);
+        let not_allowed = class_refusal(&request.change, rules);
+        if let Some(reason) = not_allowed.or_else(|| parts.iter().find_map(|part| guard_refusal(&part.change, snapshot))) {
             rollout.left_out.push(LeftOut { change: request.change.clone(), reason });
             continue;
         }
-        match &request.change {
-            Change::Analyze { table, table_oid } => {
-                to_analyze.entry(table.clone()).or_insert_with(|| (*table_oid, request.reason.clone()));
+        for part in parts {
+            let wanted = match &part.change {
+                Change::Analyze { .. } => Some(part.reason.as_str()),
+                change => wants_analyze(change, snapshot),
+            };
+            if let (Some(reason), Some((table, table_oid))) = (wanted, part.change.table()) {
+                to_analyze.entry(table.clone()).or_insert_with(|| (table_oid, reason.to_owned()));
             }
-            change => {
-                if let Some(reason) = wants_analyze(change, snapshot) {
-                    let (table, table_oid) = change.table();
-                    to_analyze.entry(table.clone()).or_insert_with(|| (table_oid, reason.to_owned()));
-                }
-                rollout.steps.push(step(request));
+            if !matches!(part.change, Change::Analyze { .. }) {
+                rollout.steps.push(step(&part));
             }
         }
     }
     for (table, (table_oid, reason)) in to_analyze {
-        let change = Change::Analyze { table: table.clone(), table_oid };
-        match refusal(&change, snapshot, rules) {
+        let change = Change::Analyze { table, table_oid };
+        match class_refusal(&change, rules).or_else(|| guard_refusal(&change, snapshot)) {
             Some(reason) => rollout.left_out.push(LeftOut { change, reason }),
-            None => rollout.steps.push(analyze_step(&table, table_oid, &reason)),
+            None => rollout.steps.push(step(&Request { change, reason, estimate: Estimate::default() })),
         }
     }
     rollout
 }
 
-fn refusal(change: &Change, snapshot: &Snapshot, rules: &Rules) -> Option<String> {
+fn class_refusal(change: &Change, rules: &Rules) -> Option<String> {
     let class = change.class();
-    if !rules.allowed.contains(&class) {
-        return Some(format!("changes of class `{class}` are not allowed; `--allow {class}` allows them"));
-    }
+    (!rules.allowed.contains(&class))
+        .then(|| format!("changes of class `{class}` are not allowed; `--allow {class}` allows them"))
+}
+
+fn guard_refusal(change: &Change, snapshot: &Snapshot) -> Option<String> {
     guard::ALL.iter().find_map(|guard| guard.refuses(change, snapshot))
 }
 
 fn wants_analyze(change: &Change, snapshot: &Snapshot) -> Option<&'static str> {
-    let Change::CreateIndex { table_oid, definition, .. } = change else { return None };
-    if definition.needs_analyze() {
-        return Some("the planner has no statistics of a new expression or partial index before an ANALYZE");
+    match change {
+        Change::CreateIndex { definition, .. } if definition.needs_analyze() => {
+            Some("the planner has no statistics of a new expression or partial index before an ANALYZE")
+        }
+        Change::CreateIndex { table_oid, .. } => {
+            let never_analyzed = snapshot.catalog.table_by_oid(*table_oid).is_some_and(|table| {
+                table.estimated_rows.is_none()
+                    && snapshot.activity.tables.get(table_oid).is_none_or(|activity| activity.last_analyze.is_none())
+            });
+            never_analyzed.then_some("the table was never analyzed, so the planner guesses what the new index is worth")
+        }
+        Change::CreateStatistics { .. } | Change::SetStatisticsTarget { .. } => {
+            Some("what statistics there are changes with the next ANALYZE only")
+        }
+        _ => None,
     }
-    let never_analyzed = snapshot.catalog.table_by_oid(*table_oid).is_some_and(|table| {
-        table.estimated_rows.is_none()
-            && snapshot.activity.tables.get(table_oid).is_none_or(|activity| activity.last_analyze.is_none())
-    });
-    never_analyzed.then_some("the table was never analyzed, so the planner guesses what the new index is worth")
 }

@@ -1,10 +1,8 @@
-//! One step for each kind of change: the statement, its lock, its limits, its inverse.
+//! One step for each kind of change: its lock, its limits, its inverse.
 
 use std::time::Duration;
 
-use pgtailor_model::change::Change;
-use pgtailor_model::index::{Build, IndexDefinition};
-use pgtailor_model::name::{Oid, QualifiedName, quote_identifier};
+use pgtailor_model::change::{Change, ChangeClass};
 use pgtailor_model::rollout::{Estimate, Inverse, Limits, Lock, Step};
 
 use crate::plan::Request;
@@ -17,85 +15,64 @@ const WAIT_BUDGET: Duration = Duration::from_mins(30);
 const SHORTEST_RUN_BUDGET: Duration = Duration::from_hours(1);
 /// A build that takes ten times its estimate is not the build that was estimated.
 const ESTIMATE_FACTOR: f64 = 10.0;
+/// How long each try of a short statement may queue for its lock, and everybody else behind it (`faults` F13, F59, F60).
+const SHORT_LOCK_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long short statements are tried again, with pauses between.
+const SHORT_BUDGET: Duration = Duration::from_mins(5);
 
 /// The step that carries `request` out.
 pub fn step(request: &Request) -> Step {
-    match &request.change {
-        Change::CreateIndex { table, table_oid, name, definition } => {
-            create_step(table, *table_oid, name, definition, request.estimate, &request.reason)
-        }
-        Change::DropIndex { table, table_oid, name, index_oid, definition } => {
-            drop_step(table, *table_oid, name, *index_oid, definition, &request.reason)
-        }
-        Change::Analyze { table, table_oid } => analyze_step(table, *table_oid, &request.reason),
-    }
-}
-
-/// Builds an index without blocking writes.
-pub fn create_step(
-    table: &QualifiedName,
-    table_oid: Oid,
-    name: &str,
-    definition: &IndexDefinition,
-    estimate: Estimate,
-    reason: &str,
-) -> Step {
     Step {
-        sql: definition.create_sql(name, table, Build::Concurrent),
-        inverse: Inverse::Statement(drop_sql(&table.schema, name)),
-        lock: Lock::ShareUpdateExclusive,
-        limits: concurrent_limits(estimate),
-        estimate,
-        reason: reason.to_owned(),
-        change: Change::CreateIndex { table: table.clone(), table_oid, name: name.to_owned(), definition: definition.clone() },
-    }
-}
-
-/// Drops an index without blocking reads or writes.
-pub fn drop_step(
-    table: &QualifiedName,
-    table_oid: Oid,
-    name: &str,
-    index_oid: Oid,
-    definition: &IndexDefinition,
-    reason: &str,
-) -> Step {
-    Step {
-        sql: drop_sql(&table.schema, name),
-        inverse: Inverse::Statement(definition.create_sql(name, table, Build::Concurrent)),
-        lock: Lock::ShareUpdateExclusive,
-        limits: concurrent_limits(Estimate::default()),
-        estimate: Estimate::default(),
-        reason: reason.to_owned(),
-        change: Change::DropIndex {
-            table: table.clone(),
-            table_oid,
-            name: name.to_owned(),
-            index_oid,
-            definition: definition.clone(),
+        sql: request.change.sql(),
+        lock: lock(&request.change),
+        limits: limits(&request.change, request.estimate),
+        inverse: match request.change.inverse() {
+            Ok(back) => Inverse::Statement(back.sql()),
+            Err(reason) => Inverse::Irreversible(reason.to_owned()),
         },
+        estimate: request.estimate,
+        reason: request.reason.clone(),
+        change: request.change.clone(),
     }
 }
 
-/// Gathers planner statistics of a table.
-pub fn analyze_step(table: &QualifiedName, table_oid: Oid, reason: &str) -> Step {
-    Step {
-        sql: format!("ANALYZE {}", table.sql()),
-        inverse: Inverse::Irreversible("statistics only describe the data, and the next ANALYZE replaces them".to_owned()),
-        lock: Lock::ShareUpdateExclusive,
-        limits: Limits {
-            lock_timeout: Duration::ZERO,
-            statement_timeout: Duration::ZERO,
-            ..concurrent_limits(Estimate::default())
-        },
-        estimate: Estimate::default(),
-        reason: reason.to_owned(),
-        change: Change::Analyze { table: table.clone(), table_oid },
+/// The strongest lock that the statement takes on the table (documentation of each command; `AlterTableGetLockLevel` in `tablecmds.c`
+/// and `lockmode` in `reloptions.c`).
+fn lock(change: &Change) -> Lock {
+    match change {
+        Change::CreateIndex { .. }
+        | Change::DropIndex { .. }
+        | Change::RebuildIndex { .. }
+        | Change::Analyze { .. }
+        | Change::Vacuum { .. }
+        | Change::CreateStatistics { .. }
+        | Change::DropStatistics { .. }
+        | Change::SetStatisticsTarget { .. }
+        | Change::SetStorageParameters { .. } => Lock::ShareUpdateExclusive,
+        Change::CreatePartitionedIndex { .. } => Lock::Share,
+        Change::AttachIndex { .. } | Change::DropPartitionedIndex { .. } => Lock::AccessExclusive,
+        Change::SetParameter { .. } => Lock::None,
     }
 }
 
-fn drop_sql(schema: &str, name: &str) -> String {
-    format!("DROP INDEX CONCURRENTLY {}.{}", quote_identifier(schema), quote_identifier(name))
+fn limits(change: &Change, estimate: Estimate) -> Limits {
+    let is_short = matches!(
+        change,
+        Change::CreatePartitionedIndex { .. }
+            | Change::AttachIndex { .. }
+            | Change::DropPartitionedIndex { .. }
+            | Change::SetParameter { .. }
+    ) || matches!(change.class(), ChangeClass::Statistics | ChangeClass::Settings);
+    if is_short {
+        return Limits {
+            lock_timeout: SHORT_LOCK_TIMEOUT,
+            statement_timeout: SHORT_LOCK_TIMEOUT * 10,
+            first_lock_budget: SHORT_BUDGET,
+            wait_budget: SHORT_BUDGET,
+            run_budget: SHORT_BUDGET,
+        };
+    }
+    concurrent_limits(estimate)
 }
 
 /// No `lock_timeout` and no `statement_timeout`: either would leave an invalid index behind (measured: `faults` F06, F08).

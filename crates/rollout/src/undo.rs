@@ -2,10 +2,10 @@
 
 use pgtailor_model::change::Change;
 use pgtailor_model::ledger::{Entry, State};
-use pgtailor_model::name::Oid;
 use pgtailor_model::rollout::{Estimate, Step};
 
-use crate::step::{create_step, drop_step};
+use crate::plan::Request;
+use crate::step::step;
 
 /// Which entries to take back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,22 +39,38 @@ pub enum UndoError {
         /// Its state.
         state: State,
     },
-    /// Statistics are not taken back.
-    #[error("entry {0} is an ANALYZE: statistics only describe the data, and are not taken back")]
-    Irreversible(i64),
+    /// What takes it back is not what was written down when it was done.
+    #[error("entry {0} was edited: its statement that takes it back does not follow from its change; nothing was done")]
+    Tampered(i64),
+    /// There is no way back.
+    #[error("entry {id} cannot be taken back: {reason}")]
+    Irreversible {
+        /// The entry.
+        id: i64,
+        /// Why, as a sentence without a period.
+        reason: String,
+    },
 }
 
 /// The steps that take `which` back, newest entry first.
 ///
+/// Indexes of partitions go with the index of the partitioned table: one step takes all of them back.
+///
 /// # Errors
 ///
-/// [`UndoError`] when a named entry cannot be taken back; `All` takes what can be and passes over the rest.
+/// [`UndoError`] when a named entry cannot be taken back; `All` takes what can be and passes over the rest, but for what was tampered with.
 pub fn undo_steps(entries: &[Entry], which: &Which) -> Result<Vec<UndoStep>, UndoError> {
     let mut steps = Vec::new();
     match which {
         Which::All => {
             let applied = entries.iter().filter(|entry| entry.state == State::Applied && entry.undoes.is_none());
-            steps.extend(applied.filter_map(undo_step));
+            for entry in applied {
+                match undo_step(entry, entries) {
+                    Ok(step) => steps.push(step),
+                    Err(error @ UndoError::Tampered(_)) => return Err(error),
+                    Err(_) => {}
+                }
+            }
         }
         Which::Entries(ids) => {
             for id in ids {
@@ -62,7 +78,7 @@ pub fn undo_steps(entries: &[Entry], which: &Which) -> Result<Vec<UndoStep>, Und
                 if entry.state != State::Applied {
                     return Err(UndoError::NotApplied { id: *id, state: entry.state });
                 }
-                steps.push(undo_step(entry).ok_or(UndoError::Irreversible(*id))?);
+                steps.push(undo_step(entry, entries)?);
             }
         }
     }
@@ -71,27 +87,78 @@ pub fn undo_steps(entries: &[Entry], which: &Which) -> Result<Vec<UndoStep>, Und
     Ok(steps)
 }
 
-fn undo_step(entry: &Entry) -> Option<UndoStep> {
+fn undo_step(entry: &Entry, entries: &[Entry]) -> Result<UndoStep, UndoError> {
+    let irreversible = |reason: String| UndoError::Irreversible { id: entry.id, reason };
+    match whole_of(entry, entries) {
+        Whole::Itself => {}
+        Whole::MadeBy(id) => {
+            return Err(irreversible(format!(
+                "its index is a part of the one of entry {id}; `pgtailor undo {id}` takes both back"
+            )));
+        }
+        Whole::Foreign => {
+            let reason = "its index is attached to one of the partitioned table that pgtailor did not make";
+            return Err(irreversible(reason.to_owned()));
+        }
+    }
+    let mut back = entry.change.inverse().map_err(|reason| irreversible(reason.to_owned()))?;
+    if entry.undo_sql.as_ref() != Some(&back.sql()) {
+        return Err(UndoError::Tampered(entry.id));
+    }
+    match &mut back {
+        Change::DropIndex { index_oid, definition, .. } | Change::DropPartitionedIndex { index_oid, definition, .. } => {
+            *index_oid = entry.index_oid.unwrap_or(*index_oid);
+            if let Some(built) = &entry.built {
+                definition.clone_from(built);
+            }
+        }
+        _ => {}
+    }
     let reason = format!("it takes back entry {}", entry.id);
-    let step = match &entry.change {
-        Change::CreateIndex { table, table_oid, name, definition } => {
-            let definition = entry.built.as_ref().unwrap_or(definition);
-            let index_oid = entry.index_oid.unwrap_or(Oid(0));
-            drop_step(table, *table_oid, name, index_oid, definition, &reason)
-        }
-        Change::DropIndex { table, table_oid, name, definition, .. } => {
-            create_step(table, *table_oid, name, definition, Estimate::default(), &reason)
-        }
-        Change::Analyze { .. } => return None,
+    Ok(UndoStep { undoes: entry.id, step: step(&Request { change: back, reason, estimate: Estimate::default() }) })
+}
+
+/// What the index of an entry belongs to.
+enum Whole {
+    /// Nothing else.
+    Itself,
+    /// The index of a partitioned table that this entry made.
+    MadeBy(i64),
+    /// One that somebody else made.
+    Foreign,
+}
+
+fn whole_of(entry: &Entry, entries: &[Entry]) -> Whole {
+    let (Change::CreateIndex { table_oid, name, .. } | Change::CreatePartitionedIndex { table_oid, name, .. }) = &entry.change
+    else {
+        return Whole::Itself;
     };
-    Some(UndoStep { undoes: entry.id, step })
+    let applied = || entries.iter().filter(|entry| entry.state == State::Applied && entry.undoes.is_none());
+    let attached_to = applied().find_map(|attached| match &attached.change {
+        Change::AttachIndex { table_oid: below, name: below_name, parent_oid, parent_index, .. }
+            if below == table_oid && below_name == name =>
+        {
+            Some((parent_oid, parent_index))
+        }
+        _ => None,
+    });
+    let Some((parent, parent_name)) = attached_to else { return Whole::Itself };
+    let is_maker = |made: &&Entry| matches!(&made.change, Change::CreatePartitionedIndex { table_oid, name, .. } if table_oid == parent && name == parent_name);
+    let Some(maker) = applied().find(is_maker) else { return Whole::Foreign };
+    match whole_of(maker, entries) {
+        Whole::Itself => Whole::MadeBy(maker.id),
+        above => above,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use pgtailor_model::change::Carried;
     use pgtailor_model::index::IndexDefinition;
-    use pgtailor_model::name::QualifiedName;
+    use pgtailor_model::name::{Oid, QualifiedName};
+
+    use pgtailor_model::ledger::parts_of;
 
     use super::*;
 
@@ -100,9 +167,9 @@ mod tests {
             id,
             undoes,
             server_fingerprint: "1/5".to_owned(),
-            change,
             do_sql: String::new(),
-            undo_sql: None,
+            undo_sql: change.inverse().ok().map(|back| back.sql()),
+            change,
             indexes_before: Vec::new(),
             index_oid: Some(Oid(90)),
             built: None,
@@ -121,6 +188,7 @@ mod tests {
             table_oid: Oid(7),
             name: format!("idx_{id}"),
             definition: IndexDefinition::btree(["a"]),
+            carries: Carried::default(),
         };
         entry(id, change, state, None)
     }
@@ -146,6 +214,7 @@ mod tests {
             name: "idx_1".to_owned(),
             index_oid: Oid(90),
             definition: IndexDefinition::btree(["a"]),
+            carries: Carried { comment: Some("keep".to_owned()), ..Carried::default() },
         };
         let entries = [created(1, State::RolledBack), entry(2, dropped, State::Applied, Some(1))];
         assert_eq!(undo_steps(&entries, &Which::All), Ok(Vec::new()));
@@ -159,6 +228,57 @@ mod tests {
         let undo = |id| undo_steps(&entries, &Which::Entries(vec![id])).map(|_| ());
         assert_eq!(undo(9), Err(UndoError::NoEntry(9)));
         assert_eq!(undo(1), Err(UndoError::NotApplied { id: 1, state: State::Failed }));
-        assert_eq!(undo(2), Err(UndoError::Irreversible(2)));
+        assert!(matches!(undo(2), Err(UndoError::Irreversible { id: 2, .. })));
+    }
+
+    #[test]
+    fn an_edited_entry_is_not_followed() {
+        let mut edited = created(1, State::Applied);
+        edited.undo_sql = Some("DROP TABLE t".to_owned());
+        assert_eq!(undo_steps(std::slice::from_ref(&edited), &Which::All), Err(UndoError::Tampered(1)));
+        assert_eq!(undo_steps(&[edited], &Which::Entries(vec![1])), Err(UndoError::Tampered(1)));
+    }
+
+    fn attached(id: i64, below: (u32, &str), parent: (u32, &str)) -> Entry {
+        let change = Change::AttachIndex {
+            table: QualifiedName::new("public", "below"),
+            table_oid: Oid(below.0),
+            name: below.1.to_owned(),
+            parent: QualifiedName::new("public", "parent"),
+            parent_oid: Oid(parent.0),
+            parent_index: parent.1.to_owned(),
+        };
+        entry(id, change, State::Applied, None)
+    }
+
+    fn made(id: i64, table_oid: u32, name: &str, is_partitioned: bool) -> Entry {
+        let (table, table_oid, name) = (QualifiedName::new("public", "t"), Oid(table_oid), name.to_owned());
+        let definition = IndexDefinition::btree(["a"]);
+        let change = if is_partitioned {
+            Change::CreatePartitionedIndex { table, table_oid, name, definition }
+        } else {
+            Change::CreateIndex { table, table_oid, name, definition, carries: Carried::default() }
+        };
+        entry(id, change, State::Applied, None)
+    }
+
+    #[test]
+    fn what_was_made_on_partitions_goes_with_the_index_of_the_partitioned_table() {
+        let entries = [
+            made(1, 1, "whole", true),
+            made(2, 2, "half", true),
+            made(3, 3, "leaf", false),
+            attached(4, (3, "leaf"), (2, "half")),
+            attached(5, (2, "half"), (1, "whole")),
+            made(6, 9, "apart", false),
+        ];
+        let steps = undo_steps(&entries, &Which::All).expect("nothing is named");
+        let undone: Vec<_> = steps.iter().map(|step| (step.undoes, step.step.sql.as_str())).collect();
+        assert_eq!(undone, [(6, "DROP INDEX CONCURRENTLY public.apart"), (1, "DROP INDEX public.whole")]);
+        let mut parts: Vec<_> = parts_of(&entries, Oid(1), "whole").iter().map(|part| part.id).collect();
+        parts.sort_unstable();
+        assert_eq!(parts, [2, 3, 4, 5]);
+        let alone = undo_steps(&entries, &Which::Entries(vec![3])).expect_err("it is a part");
+        assert!(alone.to_string().contains("pgtailor undo 1"), "{alone}");
     }
 }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pgtailor_model::activity::Activity;
-use pgtailor_model::catalog::{Catalog, Column, Table, TableKind};
-use pgtailor_model::change::{Change, ChangeClass};
+use pgtailor_model::catalog::{Catalog, Column, Constraint, ConstraintKind, Index, Table, TableKind};
+use pgtailor_model::change::{Carried, Change, ChangeClass, Replaced};
 use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::{Oid, QualifiedName};
+use pgtailor_model::quantity::{Quantity, Unit};
 use pgtailor_model::rollout::{Estimate, Inverse, Lock, Rollout, RolloutFile};
 use pgtailor_model::snapshot::{Capabilities, Server, Snapshot};
-use pgtailor_model::unit::{Pages, Rows};
+use pgtailor_model::unit::{Bytes, Pages, Rows};
 use pgtailor_rollout::{FileError, Request, Rules, file_of, plan, requests_of};
 use std::time::Duration;
 
@@ -63,6 +64,7 @@ fn create(table_oid: u32, table: &str, definition: IndexDefinition) -> Request {
             table_oid: Oid(table_oid),
             name: format!("idx_{table}"),
             definition,
+            carries: Carried::default(),
         },
         reason: "it is declared".to_owned(),
         estimate: Estimate::default(),
@@ -152,11 +154,72 @@ fn missing_rights_name_the_grant_that_helps() {
     assert!(only_reason(&rollout).contains("GRANT CREATE ON SCHEMA public TO tailor"));
 }
 
-#[test]
-fn a_partitioned_table_is_refused() {
+fn partition(oid: u32, name: &str, of: u32, rows: u64) -> Table {
+    Table { partition_of: Some(Oid(of)), estimated_rows: Some(Rows(rows)), ..table(oid, name) }
+}
+
+/// `orders` in two partitions, the second with a partition of its own.
+fn partitioned() -> Snapshot {
     let mut snapshot = snapshot();
-    snapshot.catalog.tables[0].kind = TableKind::Partitioned;
-    assert!(only_reason(&usual(&[create(1, "orders", IndexDefinition::btree(["a"]))], &snapshot)).contains("partitioned"));
+    let whole = Table { kind: TableKind::Partitioned, ..table(1, "orders") };
+    let half = Table { kind: TableKind::Partitioned, ..partition(4, "orders_b", 1, 0) };
+    snapshot.catalog.tables = vec![whole, partition(3, "orders_a", 1, 300), half, partition(5, "orders_b_1", 4, 100)];
+    snapshot
+}
+
+fn sql(rollout: &Rollout) -> Vec<&str> {
+    rollout.steps.iter().map(|step| step.sql.as_str()).collect()
+}
+
+#[test]
+fn an_index_on_a_partitioned_table_is_built_on_each_partition_and_attached() {
+    let mut request = create(1, "orders", IndexDefinition::btree(["a"]));
+    request.estimate.size = Some(Quantity::estimated(400.0, Unit::Bytes));
+    let rollout = usual(&[request], &partitioned());
+    assert_eq!(
+        sql(&rollout),
+        [
+            "CREATE INDEX idx_orders ON ONLY public.orders (a)",
+            "CREATE INDEX CONCURRENTLY orders_a_idx_orders ON public.orders_a (a)",
+            "ALTER INDEX public.idx_orders ATTACH PARTITION public.orders_a_idx_orders",
+            "CREATE INDEX orders_b_idx_orders ON ONLY public.orders_b (a)",
+            "CREATE INDEX CONCURRENTLY orders_b_1_idx_orders ON public.orders_b_1 (a)",
+            "ALTER INDEX public.orders_b_idx_orders ATTACH PARTITION public.orders_b_1_idx_orders",
+            "ALTER INDEX public.idx_orders ATTACH PARTITION public.orders_b_idx_orders",
+        ]
+    );
+    let sizes: Vec<f64> = rollout.steps.iter().filter_map(|step| Some(step.estimate.size?.value)).collect();
+    assert_eq!(sizes, [300.0, 100.0], "the estimate is shared out by rows");
+    assert!(rollout.steps.iter().all(|step| (step.limits.lock_timeout > Duration::ZERO) != step.sql.contains("CONCURRENTLY")));
+}
+
+#[test]
+fn what_is_there_of_a_partitioned_index_is_not_built_again() {
+    let mut snapshot = partitioned();
+    let definition = IndexDefinition::btree(["a"]);
+    let whole = Index { valid: false, size: Some(Bytes(0)), ..Index::new(Oid(10), "by_a", definition.clone()) };
+    snapshot.catalog.tables[0].indexes.push(whole);
+    let attached = Index { attached_to: Some(Oid(10)), ..Index::new(Oid(11), "orders_a_by_a", definition.clone()) };
+    snapshot.catalog.tables[1].indexes.push(attached);
+    snapshot.catalog.tables[3].indexes.push(Index::new(Oid(12), "by_hand", definition.clone()));
+    let rollout = usual(&[create(1, "orders", definition)], &snapshot);
+    assert_eq!(
+        sql(&rollout),
+        [
+            "CREATE INDEX by_a ON ONLY public.orders (a)",
+            "CREATE INDEX orders_b_by_a ON ONLY public.orders_b (a)",
+            "ALTER INDEX public.orders_b_by_a ATTACH PARTITION public.by_hand",
+            "ALTER INDEX public.by_a ATTACH PARTITION public.orders_b_by_a",
+        ]
+    );
+}
+
+#[test]
+fn a_partition_that_is_not_ours_leaves_the_whole_out() {
+    let mut snapshot = partitioned();
+    snapshot.catalog.tables[3].ours = false;
+    let rollout = usual(&[create(1, "orders", IndexDefinition::btree(["a"]))], &snapshot);
+    assert!(only_reason(&rollout).contains("may not change table orders_b_1"), "{}", only_reason(&rollout));
 }
 
 #[test]
@@ -180,4 +243,73 @@ fn a_file_holds_nothing_that_does_not_follow_from_its_changes() {
     assert_eq!(edited(&|file| file.rollout_version = 0), FileError::Version { found: 0 });
     let other = FileError::OtherServer { made_for: "shop".to_owned() };
     assert_eq!(edited(&|file| file.server_fingerprint = "7313/5".to_owned()), other);
+}
+
+fn wants(change: Change) -> Request {
+    Request { change, reason: "somebody wants it".to_owned(), estimate: Estimate::default() }
+}
+
+#[test]
+fn settings_are_set_from_a_list_and_within_bounds() {
+    let rules = Rules { allowed: ChangeClass::ALL.into() };
+    let refusal = |name: &str, to: &str| {
+        let value = Replaced { from: None, to: Some(to.to_owned()) };
+        let rollout = plan(&[wants(Change::SetParameter { name: name.to_owned(), value })], &snapshot(), &rules);
+        rollout.left_out.first().map_or_else(String::new, |left| left.reason.clone())
+    };
+    for (name, value) in [("work_mem", "64MB"), ("jit", "off"), ("checkpoint_timeout", "15min"), ("random_page_cost", "1.1")] {
+        assert_eq!(refusal(name, value), "", "{name} = {value}");
+    }
+    for name in ["shared_preload_libraries", "listen_addresses", "max_connections", "archive_command", "fsync"] {
+        assert!(refusal(name, "on").contains("not a parameter that is set unattended"), "{name}");
+    }
+    assert!(refusal("work_mem", "64GB").contains("between 64kB and 2GB"));
+    assert!(refusal("work_mem", "much").contains("not to much"));
+    assert!(refusal("autovacuum", "off").contains("one of on"));
+    assert!(refusal("jit", "sometimes").contains("on or off"));
+}
+
+#[test]
+fn storage_parameters_are_set_from_a_list_and_within_bounds() {
+    let rules = Rules { allowed: ChangeClass::ALL.into() };
+    let refusal = |name: &str, to: &str| {
+        let value = Replaced { from: None, to: Some(to.to_owned()) };
+        let parameters = BTreeMap::from([(name.to_owned(), value)]);
+        let (table, table_oid) = (QualifiedName::new("public", "orders"), Oid(1));
+        let rollout = plan(&[wants(Change::SetStorageParameters { table, table_oid, parameters })], &snapshot(), &rules);
+        rollout.left_out.first().map_or_else(String::new, |left| left.reason.clone())
+    };
+    assert_eq!(refusal("fillfactor", "80"), "");
+    assert!(refusal("fillfactor", "5").contains("between 10 and 100"));
+    assert!(refusal("autovacuum_enabled", "false").contains("unattended"));
+    assert!(refusal("fillfactor", "1); DROP TABLE orders; --").contains("not to 1); DROP"));
+}
+
+#[test]
+fn indexes_that_do_more_than_serve_queries_are_kept() {
+    let rules = Rules { allowed: ChangeClass::ALL.into() };
+    let refusal = |index: Index| {
+        let mut snapshot = snapshot();
+        let definition = index.definition.clone().expect("it was made with one");
+        snapshot.catalog.tables[0].indexes = vec![index];
+        let change = Change::DropIndex {
+            table: QualifiedName::new("public", "orders"),
+            table_oid: Oid(1),
+            name: "i".to_owned(),
+            index_oid: Oid(9),
+            definition,
+            carries: Carried::default(),
+        };
+        let rollout = plan(&[wants(change)], &snapshot, &rules);
+        rollout.left_out.first().map_or_else(String::new, |left| left.reason.clone())
+    };
+    let plain = || Index::new(Oid(9), "i", IndexDefinition::btree(["a"]));
+    assert_eq!(refusal(plain()), "");
+    let unique = IndexDefinition { unique: true, ..IndexDefinition::btree(["a"]) };
+    assert!(refusal(Index::new(Oid(9), "i", unique)).contains("refuses duplicates"));
+    let constraint = Constraint { name: "key".to_owned(), kind: ConstraintKind::PrimaryKey };
+    assert!(refusal(Index { constraint: Some(constraint), ..plain() }).contains("constraint key"));
+    assert!(refusal(Index { replica_identity: true, ..plain() }).contains("replica identity"));
+    assert!(refusal(Index { clustered: true, ..plain() }).contains("clustered"));
+    assert!(refusal(Index { attached_to: Some(Oid(8)), ..plain() }).contains("part of"));
 }

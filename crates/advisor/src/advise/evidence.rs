@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgtailor_model::advice::{Advice, AdvisedStatement, Bound, Effort, FrontPoint, Partition, Recommendation};
 use pgtailor_model::catalog::{Table, TableKind};
-use pgtailor_model::change::Change;
+use pgtailor_model::change::{Carried, Change};
 use pgtailor_model::index::Build;
 use pgtailor_model::unit::{Bytes, f64_as_count};
 use pgtailor_model::what_if::WhatIf;
@@ -136,6 +136,7 @@ fn recommendation(
             table_oid: table.oid,
             name: name.to_owned(),
             definition: candidate.definition.clone(),
+            carries: Carried::default(),
         },
         sql: candidate.definition.create_sql(name, &table.name, Build::Concurrent),
         table: table.name.clone(),
@@ -206,6 +207,7 @@ fn drops(request: &Request<'_>, elements: &Elements, refined: &Refined, made: &[
                 name: index.name.clone(),
                 index_oid: index.oid,
                 definition: definition.clone(),
+                carries: index.carries.clone(),
             },
             table: table.name.clone(),
             partitions: None,

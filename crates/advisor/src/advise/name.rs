@@ -4,13 +4,7 @@ use std::collections::BTreeSet;
 
 use pgtailor_model::catalog::Catalog;
 use pgtailor_model::index::{IndexDefinition, KeyPart};
-use pgtailor_model::name::QualifiedName;
-
-/// The server cuts longer names (`NAMEDATALEN` is 64, the last byte a zero).
-const LONGEST: usize = 63;
-
-/// Room for a number behind the name.
-const NUMBER: usize = 3;
+use pgtailor_model::name::{self, QualifiedName};
 
 /// A name for `definition` on `table` that nothing in its schema has, nor `taken`: `orders_organization_id_created_at_idx`.
 ///
@@ -28,19 +22,7 @@ pub fn free_name(catalog: &Catalog, table: &QualifiedName, definition: &IndexDef
         words.push("covering".to_owned());
     }
     words.push(if definition.method == "btree" { "idx".to_owned() } else { definition.method.clone() });
-    let length = |words: &[String]| words.iter().map(String::len).sum::<usize>() + words.len() - 1;
-    while length(&words) > LONGEST - NUMBER {
-        let last = words.len() - 1;
-        let Some(longest) = words[..last].iter_mut().max_by_key(|word| word.len()) else { break };
-        if longest.pop().is_none() {
-            break;
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    let stem = words.join("_");
-    let is_free = |name: &String| !catalog.has_relation(&table.schema, name) && !taken.contains(name);
-    let numbered = (1..u32::MAX).map(|number| format!("{stem}{number}"));
-    std::iter::once(stem.clone()).chain(numbered).find(is_free).unwrap_or(stem)
+    name::free_name(words, |name| !catalog.has_relation(&table.schema, name) && !taken.contains(name))
 }
 
 /// `lower` of `lower(email)`: what says most in few letters.
@@ -75,6 +57,6 @@ mod tests {
         let table = QualifiedName::new("public", "orders");
         assert_eq!(free_name(&Catalog::default(), &table, &definition, &taken), "orders_id_idx2");
         let long = named(&IndexDefinition::btree(["a".repeat(40), "b".repeat(40), "c".to_owned()]));
-        assert!(long.len() <= LONGEST && long.contains("_aaaa") && long.contains("_bbbb") && long.ends_with("_c_idx"), "{long}");
+        assert!(long.len() <= 63 && long.contains("_aaaa") && long.contains("_bbbb") && long.ends_with("_c_idx"), "{long}");
     }
 }

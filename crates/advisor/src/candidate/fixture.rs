@@ -126,18 +126,8 @@ impl Fixture {
     pub(super) fn index(self, table: &str, definition: IndexDefinition) -> Self {
         self.edit(table, |table| {
             let number = u32::try_from(table.indexes.len()).expect("few indexes") + 1;
-            table.indexes.push(Index {
-                oid: Oid(table.oid.0 + number),
-                name: format!("{}_index_{number}", table.name.name),
-                definition: Some(definition),
-                valid: true,
-                ready: true,
-                live: true,
-                constraint: None,
-                replica_identity: false,
-                clustered: false,
-                size: None,
-            });
+            let index = Index::new(Oid(table.oid.0 + number), format!("{}_index_{number}", table.name.name), definition);
+            table.indexes.push(index);
         })
     }
 

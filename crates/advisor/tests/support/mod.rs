@@ -49,18 +49,7 @@ fn table(name: &str, kind: TableKind, oid: u32) -> Table {
 
 /// A valid index of `public.t`.
 pub fn existing(name: &str, definition: IndexDefinition) -> Index {
-    Index {
-        oid: Oid(1),
-        name: name.to_owned(),
-        definition: Some(definition),
-        valid: true,
-        ready: true,
-        live: true,
-        constraint: None,
-        replica_identity: false,
-        clustered: false,
-        size: None,
-    }
+    Index::new(Oid(1), name, definition)
 }
 
 pub fn invalid(index: Index) -> Index {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use pgtailor_model::catalog::{Constraint, ConstraintKind, Index, Table, TableKind};
+use pgtailor_model::change::{Carried, StatisticsTarget};
 use pgtailor_model::index::{Direction, IndexDefinition, IndexKey, KeyPart, Nulls};
 use pgtailor_model::name::{Oid, QualifiedName, quote_identifier, quote_literal};
 use pgtailor_model::snapshot::NotExamined;
@@ -27,12 +28,19 @@ const INDEXES: &str = r"SELECT /* pgtailor */ i.indexrelid AS oid, x.relname AS 
        CASE WHEN i.indexprs IS NOT NULL
             THEN ARRAY(SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indexrelid ORDER BY a.attnum)
         END AS types,
-       k.conname AS constraint_name, k.contype AS constraint_kind,
+       k.conname AS constraint_name, k.contype AS constraint_kind, h.inhparent AS attached_to,
+       {comment} AS comment, s.spcname AS tablespace, x.reloptions AS parameters,
+       CASE WHEN i.indexprs IS NOT NULL
+            THEN ARRAY(SELECT a.attnum || '=' || a.attstattarget FROM pg_catalog.pg_attribute a
+                        WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 ORDER BY a.attnum)
+        END AS targets,
        {nulls_not_distinct} AS nulls_not_distinct
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
   JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = i.indexrelid
+  LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = x.reltablespace
   LEFT JOIN pg_catalog.pg_constraint k
     ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x')
  WHERE";
@@ -142,7 +150,12 @@ pub(super) async fn read_indexes(
 
 async fn read_raw(transaction: &Transaction<'_>, server_version: u32, scope: Scope) -> Result<Vec<RawIndex>, Error> {
     let nulls_not_distinct = if server_version >= 150_000 { "i.indnullsnotdistinct" } else { "false" };
-    let sql = INDEXES.replace("{nulls_not_distinct}", nulls_not_distinct) + &scope.condition();
+    // Comments may say anything, so they are read for what is about to be changed only, and never kept in a snapshot.
+    let comment = match scope {
+        Scope::Database => "NULL::text",
+        Scope::Table(_) => "pg_catalog.obj_description(x.oid, 'pg_class')",
+    };
+    let sql = INDEXES.replace("{nulls_not_distinct}", nulls_not_distinct).replace("{comment}", comment) + &scope.condition();
     let mut raw = Vec::new();
     stream(transaction, "read the indexes", &sql, &[], |row| raw.push(raw_index(row))).await?;
     Ok(raw)
@@ -169,6 +182,18 @@ fn raw_index(row: &Row) -> RawIndex {
             replica_identity: row.get("replica_identity"),
             clustered: row.get("clustered"),
             size: None,
+            attached_to: row.get::<_, Option<u32>>("attached_to").map(Oid),
+            carries: Carried {
+                comment: row.get("comment"),
+                tablespace: row.get("tablespace"),
+                parameters: row.get::<_, Option<Vec<String>>>("parameters").unwrap_or_default(),
+                statistics_targets: row
+                    .get::<_, Option<Vec<String>>>("targets")
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(|pair| target(pair))
+                    .collect(),
+            },
         },
         method: row.get("method"),
         partitioned: row.get::<_, i8>("kind").cast_unsigned() == b'I',
@@ -183,6 +208,12 @@ fn raw_index(row: &Row) -> RawIndex {
         own_collations: tree.map(expression_collations).unwrap_or_default(),
         types: row.get("types"),
     }
+}
+
+/// A position and its statistics target, of `position=target`.
+fn target(pair: &str) -> Option<StatisticsTarget> {
+    let (position, target) = pair.split_once('=')?;
+    Some(StatisticsTarget { position: position.parse().ok()?, target: target.parse().ok()? })
 }
 
 async fn read_texts(transaction: &mut Transaction<'_>, guard: &mut Guard, raw: &[RawIndex]) -> Result<Answers<Texts>, Error> {

@@ -9,30 +9,35 @@
 //! that builds (4); only try-locks, never `IF NOT EXISTS` (5).
 
 mod aside;
+mod class;
 mod error;
 mod event;
-mod gate;
 mod sessions;
 mod settle;
+mod short;
 mod supervise;
 mod watchdog;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pgtailor_model::change::Change;
 use pgtailor_model::ledger::{Entry, State};
 use pgtailor_model::outcome::{StepOutcome, StepResult};
-use pgtailor_model::rollout::{Inverse, Step};
+use pgtailor_model::rollout::{Limits, Step};
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
+use self::class::How;
 pub use self::error::ApplyError;
 pub use self::event::{Event, Events};
 use self::sessions::Sessions;
 use self::settle::{Open, Trouble, settle};
-use self::supervise::{Cancellable, Ended, Reply};
+use self::supervise::{Ended, Reply};
 use crate::connect::Database;
 use crate::ledger::{self, Move, NewEntry, advance, record_intent};
+
+/// How long a deadlock is given to resolve itself before its victim is sent again (`faults` 2.17).
+const DEADLOCK_PAUSE: Duration = Duration::from_mins(1);
 
 /// A step, and the entry of the ledger that it takes back.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +97,7 @@ pub async fn apply(
 fn lacks_its_replacement(task: &Task, before: &[StepOutcome]) -> bool {
     let is_failed_build = |outcome: &StepOutcome| {
         matches!(outcome.change, Change::CreateIndex { .. })
-            && outcome.change.table().1 == task.step.change.table().1
+            && outcome.change.table_oid() == task.step.change.table_oid()
             && !outcome.result.is_success()
     };
     matches!(task.step.change, Change::DropIndex { .. }) && task.undoes.is_none() && before.iter().any(is_failed_build)
@@ -141,7 +146,22 @@ struct Executor<'a> {
 }
 
 impl Executor<'_> {
+    /// Carries a task out; once more when the server sacrificed it to resolve a deadlock.
     async fn perform(&mut self, task: &Task) -> (Option<i64>, StepResult) {
+        let (entry_id, result) = self.perform_once(task).await;
+        let is_deadlock =
+            matches!(&result, StepResult::Failed { sqlstate: Some(code), .. } if code == SqlState::T_R_DEADLOCK_DETECTED.code());
+        if !is_deadlock || self.cancel.is_cancelled() {
+            return (entry_id, result);
+        }
+        self.events.tell(Event::Waiting { whom: "the other side of a deadlock; tries once more in a minute".to_owned() });
+        tokio::select! {
+            () = tokio::time::sleep(DEADLOCK_PAUSE) => self.perform_once(task).await,
+            () = self.cancel.cancelled() => (entry_id, result),
+        }
+    }
+
+    async fn perform_once(&mut self, task: &Task) -> (Option<i64>, StepResult) {
         let mut entry_id = None;
         let result = match self.attempt(task, &mut entry_id).await {
             Ok(result) => result,
@@ -157,8 +177,8 @@ impl Executor<'_> {
 
     async fn attempt(&mut self, task: &Task, entry_id: &mut Option<i64>) -> Result<StepResult, ApplyError> {
         let step = &task.step;
-        let passed = match gate::pass(&step.change, &self.sessions).await? {
-            Ok(passed) => passed,
+        let ready = match class::ready(&step.change, task.undoes.is_some(), &self.sessions).await? {
+            Ok(ready) => ready,
             Err(result) => {
                 if let (StepResult::NothingToDo { .. }, Some(undone)) = (&result, task.undoes) {
                     let note = Move { note: Some("it was gone already"), ..Move::default() };
@@ -167,51 +187,57 @@ impl Executor<'_> {
                 return Ok(result);
             }
         };
-        let (sql, cancellable) = match (&step.change, &passed.to_drop) {
-            (Change::DropIndex { table, .. }, Some((oid, _))) => {
-                (settle::drop_sql(&table.schema, &aside::name(*oid)), Cancellable::WhileValid(*oid))
-            }
-            _ => (step.sql.clone(), Cancellable::Always),
-        };
-        let undo_sql = match &step.inverse {
-            Inverse::Statement(sql) => Some(sql.as_str()),
-            Inverse::Irreversible(_) => None,
-        };
+        let undo_sql = ready.change.inverse().ok().map(|back| back.sql());
         let intent = NewEntry {
             undoes: task.undoes,
             server_fingerprint: &self.sessions.fingerprint,
-            change: &step.change,
-            do_sql: &sql,
-            undo_sql,
-            indexes_before: &passed.indexes_before,
+            change: &ready.change,
+            do_sql: &ready.sql,
+            undo_sql: undo_sql.as_deref(),
+            indexes_before: &ready.indexes_before,
             builder: self.sessions.identity,
         };
         let (id, created_at) = record_intent(&self.sessions.watchdog, &intent).await?;
         *entry_id = Some(id);
-        let index_oid = passed.to_drop.as_ref().map(|(oid, _)| *oid);
+        let index_oid = ready.index.as_ref().map(|(oid, _)| *oid);
         let running = Move { index_oid, ..Move::default() };
         advance(&self.sessions.watchdog, id, State::Intent, State::Running, &running).await?;
         let open = Open {
             id,
             undoes: task.undoes,
-            change: &step.change,
-            indexes_before: &passed.indexes_before,
+            change: &ready.change,
+            indexes_before: &ready.indexes_before,
             index_oid,
             state: State::Running,
             created_at,
         };
-        if let (Change::DropIndex { table, .. }, Some((oid, name))) = (&step.change, &passed.to_drop)
+        if let (Change::DropIndex { table, .. }, Some((oid, name))) = (&ready.change, &ready.index)
             && let Err(error) = aside::rename(&self.sessions, &table.schema, name, &aside::name(*oid), *oid).await
         {
             let trouble = Trouble { sqlstate: error.sqlstate().map(str::to_owned), reason: error.to_string() };
             return settle(open, &self.sessions, Duration::ZERO, Some(&trouble), self.events).await;
         }
-        let ended = supervise::run(&sql, &self.sessions, step.limits, cancellable, self.events, self.cancel).await;
+        let ended = self.send(&ready.sql, ready.how, step.limits).await;
         let trouble = trouble(&ended);
         if ended.reply.ends_the_session() || self.sessions.is_lost().await {
             self.sessions = sessions::reopen(self.database).await?;
         }
         settle(open, &self.sessions, ended.took, trouble.as_ref(), self.events).await
+    }
+
+    async fn send(&self, sql: &str, how: How, limits: Limits) -> Ended {
+        match how {
+            How::Supervised(cancellable) => {
+                supervise::run(sql, &self.sessions, limits, cancellable, self.events, self.cancel).await
+            }
+            How::Short => short::run(sql, &self.sessions, limits.run_budget, self.events, self.cancel).await,
+            How::Reload => {
+                let started = Instant::now();
+                let sent = short::alone(sql, &self.sessions).await;
+                let reply = sent.map_or_else(Reply::Refused, |()| Reply::Done);
+                Ended { reply, cancelled: None, took: started.elapsed() }
+            }
+        }
     }
 }
 

@@ -89,6 +89,11 @@ impl Sessions {
         Ok(capture::indexes_of_table(&mut *self.observer.lock().await, table).await?)
     }
 
+    /// `server_version_num`.
+    pub async fn version(&self) -> u32 {
+        self.observer.lock().await.version()
+    }
+
     /// Whether a session was lost.
     pub async fn is_lost(&self) -> bool {
         self.builder.is_closed() || self.watchdog.is_closed() || self.observer.lock().await.is_lost()
@@ -117,7 +122,7 @@ impl Sessions {
     }
 
     /// The role and the database, quoted, for messages.
-    async fn whoami(&self) -> Result<(String, String), ApplyError> {
+    pub async fn whoami(&self) -> Result<(String, String), ApplyError> {
         const WHO: &str = "SELECT /* pgtailor */ current_user::text, pg_catalog.current_database()::text";
         let row = self.watchdog.query_one(WHO, &[]).await.map_err(while_doing("ask for the current role"))?;
         let role: String = row.try_get(0).map_err(while_doing("ask for the current role"))?;

@@ -66,6 +66,11 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// Whether an entry was not where it was believed to be.
+    pub(crate) fn is_moved(&self) -> bool {
+        matches!(self, Self::Moved { .. })
+    }
+
     /// The server's SQLSTATE, when there was one.
     pub fn sqlstate(&self) -> Option<&str> {
         match self {

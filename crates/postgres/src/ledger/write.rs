@@ -55,7 +55,7 @@ pub(crate) async fn remove(client: &Client) -> Result<(), LedgerError> {
     const REMOVE: &str = "DROP TABLE pgtailor.event; DROP TABLE pgtailor.change; DROP SCHEMA pgtailor RESTRICT";
     let entries = read::entries(client).await?.unwrap_or_default();
     let settled = |state| matches!(state, State::RolledBack | State::Failed);
-    let in_use = entries.iter().find(|entry| !settled(entry.state) && entry.undoes.is_none() && !is_analyze(&entry.change));
+    let in_use = entries.iter().find(|entry| !settled(entry.state) && entry.undoes.is_none() && !is_irreversible(&entry.change));
     if let Some(entry) = in_use {
         return Err(LedgerError::InUse { id: entry.id, state: entry.state.to_string() });
     }
@@ -117,6 +117,7 @@ async fn within<T>(
     }
 }
 
-fn is_analyze(change: &Change) -> bool {
-    matches!(change, Change::Analyze { .. })
+/// Whether nothing would be lost with the entry.
+fn is_irreversible(change: &Change) -> bool {
+    matches!(change, Change::Analyze { .. } | Change::Vacuum { .. } | Change::RebuildIndex { .. })
 }

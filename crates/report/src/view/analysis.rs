@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use pgtailor_model::activity::Statements;
+use pgtailor_model::change::Change;
 use pgtailor_model::finding::{Cause, Finding, Severity};
 use pgtailor_model::name::quote_identifier;
 use pgtailor_model::performance::TablePerformance;
@@ -17,7 +18,6 @@ use serde_json::{Value, json};
 use crate::document::{Block, Document, Fact, Item, Text, Tone};
 use crate::number::counted;
 use crate::report::{Report, Statement};
-use crate::sql_text::change_sql;
 use crate::view::moment;
 use tables::{age_at, reads_table, remarks, table_json, upkeep_table};
 
@@ -128,7 +128,7 @@ impl Report for AnalysisReport<'_> {
     fn sql(&self) -> Vec<Statement> {
         self.findings
             .iter()
-            .filter_map(|finding| Some(Statement { sql: change_sql(finding.remedy.as_ref()?), why: finding.problem.clone() }))
+            .filter_map(|finding| Some(Statement { sql: finding.remedy.as_ref()?.sql(), why: finding.problem.clone() }))
             .collect()
     }
 
@@ -258,7 +258,7 @@ fn item(number: usize, finding: &Finding) -> Item {
         facts.push(Fact::words("", format!("{} more: see --format json", finding.statements.len() - MOST_CAUSES)));
     }
     facts.push(Fact::words("advice", &finding.advice));
-    facts.extend(finding.remedy.iter().map(|remedy| Fact::sql("remedy", change_sql(remedy))));
+    facts.extend(finding.remedy.iter().map(|remedy| Fact::sql("remedy", remedy.sql())));
     let title = Text::Prose(format!("{}: {}", finding.table, finding.problem));
     Item { number, badge: Some((tone, finding.severity.name().to_owned())), title, facts }
 }
@@ -296,6 +296,6 @@ fn finding_json(finding: &Finding) -> Value {
         "advice": finding.advice,
         "evidence": evidence,
         "statements": statements,
-        "remedy_sql": finding.remedy.as_ref().map(change_sql),
+        "remedy_sql": finding.remedy.as_ref().map(Change::sql),
     })
 }

@@ -8,7 +8,7 @@ use crate::document::{Block, Cell, ColumnKind, Document, Table, Tone};
 use crate::number::counted;
 use crate::report::Report;
 use crate::sql_text::change_words;
-use crate::view::{moment, table_of};
+use crate::view::{moment, table_json, table_of};
 
 /// The ledger's entries, in the order given.
 #[derive(Clone, Copy, Debug)]
@@ -82,8 +82,11 @@ fn table(entries: &[Entry]) -> Table {
 
 /// What was done to which table, and what there is to say of it.
 fn words(entry: &Entry) -> String {
-    let preposition = if matches!(entry.change, Change::Analyze { .. }) { "" } else { "on " };
-    let change = format!("{} {preposition}{}", change_words(&entry.change), table_of(&entry.change));
+    let change = match &entry.change {
+        Change::SetParameter { .. } => change_words(&entry.change),
+        Change::Analyze { .. } | Change::Vacuum { .. } => format!("{} {}", change_words(&entry.change), table_of(&entry.change)),
+        _ => format!("{} on {}", change_words(&entry.change), table_of(&entry.change)),
+    };
     let undoes = entry.undoes.map(|id| format!("takes back {id}"));
     let sqlstate = entry.sqlstate.as_ref().map(|code| format!("SQLSTATE {code}"));
     let remarks: Vec<String> = [undoes, entry.note.clone(), sqlstate].into_iter().flatten().collect();
@@ -104,7 +107,7 @@ fn entry_json(entry: &Entry) -> Value {
         "id": entry.id,
         "undoes": entry.undoes,
         "kind": entry.change.class(),
-        "table": entry.change.table().0.sql(),
+        "table": table_json(&entry.change),
         "index": entry.change.index_name(),
         "index_oid": entry.index_oid,
         "state": entry.state,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::document::{Block, Document, Fact, Item, Text, Tone};
 use crate::number::counted;
 use crate::report::{Report, Statement};
-use crate::view::rollout;
+use crate::view::{rollout, table_json};
 
 /// What was carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl OutcomeReport<'_> {
         let built: Bytes = self
             .steps
             .iter()
-            .filter(|step| matches!(step.change, Change::CreateIndex { .. }))
+            .filter(|step| step.change.is_build())
             .filter_map(|step| match step.result {
                 StepResult::Applied { size, .. } => size,
                 _ => None,
@@ -208,13 +208,22 @@ fn item(number: usize, step: &StepOutcome) -> Item {
 fn confirmed(change: &Change) -> &'static str {
     match change {
         Change::CreateIndex { .. } => "built; the catalog shows it valid",
-        Change::DropIndex { .. } => "dropped; the catalog no longer has it",
+        Change::RebuildIndex { .. } => "built anew; the catalog shows it valid, and nothing of the old one",
+        Change::CreatePartitionedIndex { .. } => "declared; it is valid once every partition has its own attached",
+        Change::AttachIndex { .. } => "attached; the catalog shows it",
+        Change::DropIndex { .. } | Change::DropPartitionedIndex { .. } | Change::DropStatistics { .. } => {
+            "dropped; the catalog no longer has it"
+        }
         Change::Analyze { .. } => "statistics gathered",
+        Change::Vacuum { .. } => "vacuumed; the server's counters show it",
+        Change::CreateStatistics { .. } => "declared; the next ANALYZE collects them",
+        Change::SetStatisticsTarget { .. } | Change::SetStorageParameters { .. } => "set; the catalog shows it",
+        Change::SetParameter { .. } => "set, and in force",
     }
 }
 
 fn time_label(change: &Change) -> &'static str {
-    if matches!(change, Change::CreateIndex { .. }) { "build time" } else { "time" }
+    if change.is_build() { "build time" } else { "time" }
 }
 
 fn because(reason: &str, sqlstate: Option<&str>) -> String {
@@ -238,7 +247,7 @@ fn step_json(number: usize, step: &StepOutcome) -> Value {
         "number": number,
         "entry": step.entry_id,
         "kind": step.change.class(),
-        "table": step.change.table().0.sql(),
+        "table": table_json(&step.change),
         "index": step.change.index_name(),
         "sql": step.sql,
         "outcome": step.result.name(),

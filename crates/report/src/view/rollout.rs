@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use pgtailor_model::change::Change;
 use pgtailor_model::quantity::Quantity;
 use pgtailor_model::rollout::{Inverse, LeftOut, Limits, Rollout, Step};
 use pgtailor_model::unit::{Bytes, Milliseconds, f64_as_count};
@@ -12,7 +11,7 @@ use crate::document::{Block, Cell, ColumnKind, Document, Fact, Item, Table, Text
 use crate::number::{age, counted};
 use crate::report::{Report, Statement};
 use crate::sql_text::change_words;
-use crate::view::table_of;
+use crate::view::{table_json, table_of};
 
 /// The steps of `rollout`, none of which has been carried out.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +104,7 @@ fn item(number: usize, step: &Step) -> Item {
         facts.push(Fact::number("size", size.to_string(), size.provenance.to_string()));
     }
     if let Some(duration) = step.estimate.duration {
-        let label = if matches!(step.change, Change::CreateIndex { .. }) { "build time" } else { "time" };
+        let label = if step.change.is_build() { "build time" } else { "time" };
         facts.push(Fact::number(label, duration.to_string(), duration.provenance.to_string()));
     }
     facts.push(Fact::words("lock", step.lock.sql()));
@@ -147,7 +146,7 @@ pub(super) fn left_out_json(all: &[LeftOut]) -> Vec<Value> {
         .map(|left| {
             json!({
                 "kind": left.change.class(),
-                "table": left.change.table().0.sql(),
+                "table": table_json(&left.change),
                 "index": left.change.index_name(),
                 "reason": left.reason,
             })
@@ -164,7 +163,7 @@ fn step_json(number: usize, step: &Step) -> Value {
     json!({
         "number": number,
         "kind": step.change.class(),
-        "table": step.change.table().0.sql(),
+        "table": table_json(&step.change),
         "index": step.change.index_name(),
         "sql": step.sql,
         "reason": step.reason,

@@ -15,7 +15,7 @@ impl Guard for Ownership {
     }
 
     fn refuses(&self, change: &Change, snapshot: &Snapshot) -> Option<String> {
-        let (name, oid) = change.table();
+        let (name, oid) = change.table()?;
         let table = snapshot.catalog.table_by_oid(oid)?;
         (!table.ours).then(|| {
             format!(

@@ -16,7 +16,7 @@ impl Guard for SchemaPrivilege {
     }
 
     fn refuses(&self, change: &Change, snapshot: &Snapshot) -> Option<String> {
-        let (name, _) = change.table();
+        let (name, _) = change.table()?;
         let capabilities = &snapshot.capabilities;
         if change.class() != ChangeClass::CreateIndex
             || capabilities.superuser

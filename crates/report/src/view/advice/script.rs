@@ -12,7 +12,7 @@ use pgtailor_model::index::{Build, IndexDefinition};
 use pgtailor_model::name::{LONGEST_NAME, QualifiedName, printable, quote_identifier, truncated};
 
 use super::words;
-use crate::sql_text::change_sql;
+use crate::sql_text::change_words;
 use crate::text::cut;
 
 /// Most statements that the comment of one index names.
@@ -62,6 +62,12 @@ pub fn steps_of(advice: &Advice, recommendations: &[Recommendation]) -> Vec<Step
             Change::Analyze { table, .. } => {
                 analyzed.insert(table, "why: its statistics are missing or old");
             }
+            other => steps.push(Step {
+                title: change_words(other),
+                sql: other.sql(),
+                undo: None,
+                notes: notes(advice, recommendation),
+            }),
         }
     }
     steps.extend(analyzed.into_iter().map(|(table, why)| Step {
@@ -94,7 +100,12 @@ fn creation(
     } else {
         "note: it is made on the parent alone, concurrently on each partition, and valid when the last one is attached".to_owned()
     });
-    let mut steps = vec![Step { title: format!("create {name}"), sql: on_only(name, table, definition), undo: None, notes }];
+    let mut steps = vec![Step {
+        title: format!("create {name}"),
+        sql: definition.create_sql(name, table, Build::OnlyParent),
+        undo: None,
+        notes,
+    }];
     // The index of every table of the tree, by its table.
     let mut indexes = BTreeMap::from([(table, QualifiedName::new(&table.schema, name))]);
     for (number, Partition { table: partition, is_leaf, .. }) in partitions.iter().enumerate() {
@@ -103,7 +114,7 @@ fn creation(
         let sql = if *is_leaf {
             definition.create_sql(&part, partition, Build::Concurrent)
         } else {
-            on_only(&part, partition, definition)
+            definition.create_sql(&part, partition, Build::OnlyParent)
         };
         steps.push(Step {
             title: format!("create {part}"),
@@ -138,17 +149,11 @@ fn removal(
     let mut notes = notes(advice, recommendation);
     if recommendation.partitions.is_none() {
         let undo = Some(definition.create_sql(name, table, Build::Concurrent));
-        return Step { title: format!("drop {name}"), sql: change_sql(&recommendation.change), undo, notes };
+        return Step { title: format!("drop {name}"), sql: recommendation.change.sql(), undo, notes };
     }
     notes.push("note: an index of a partitioned table is not dropped concurrently: this waits for, and for a moment blocks, all use of it".to_owned());
     let sql = format!("DROP INDEX {}", QualifiedName::new(&table.schema, name).sql());
     Step { title: format!("drop {name}"), sql, undo: Some(definition.create_sql(name, table, Build::Blocking)), notes }
-}
-
-/// `CREATE INDEX` on a partitioned table without its partitions.
-fn on_only(name: &str, table: &QualifiedName, definition: &IndexDefinition) -> String {
-    let unique = if definition.unique { "UNIQUE " } else { "" };
-    format!("CREATE {unique}INDEX {} ON ONLY {} {definition}", quote_identifier(name), table.sql())
 }
 
 /// Why, how large, for which statements.
@@ -156,7 +161,7 @@ fn notes(advice: &Advice, recommendation: &Recommendation) -> Vec<String> {
     let mut notes: Vec<String> = recommendation.because.iter().map(|because| format!("why: {}", printable(because))).collect();
     let size = match recommendation.change {
         Change::DropIndex { .. } => format!("size: gives back {} (estimated)", recommendation.size),
-        Change::CreateIndex { .. } | Change::Analyze { .. } => format!("size: {} (estimated)", recommendation.size),
+        _ => format!("size: {} (estimated)", recommendation.size),
     };
     notes.push(format!("{size}; planner cost of the workload {} (what-if)", words::fall(advice, recommendation.gain)));
     let served: Vec<_> = recommendation.serves.iter().filter_map(|at| advice.statements.get(*at)).collect();

@@ -83,7 +83,7 @@ fn nearest(advice: &Advice, asked: &Asked) -> Vec<String> {
     let lost = advice.rejected.iter().map(|one| (&one.table, one.definition.clone()));
     let chosen = advice.recommendations.iter().filter_map(|one| match &one.change {
         Change::CreateIndex { table, definition, .. } => Some((table, definition.to_string())),
-        Change::DropIndex { .. } | Change::Analyze { .. } => None,
+        _ => None,
     });
     let mut near: Vec<(usize, usize, String)> = lost
         .chain(chosen)

@@ -1,0 +1,78 @@
+//! `CREATE INDEX CONCURRENTLY`: there and valid, or gone without a trace.
+
+use pgtailor_model::catalog::Index;
+use pgtailor_model::change::Change;
+use pgtailor_model::ledger::State;
+use pgtailor_model::name::printable;
+use pgtailor_model::outcome::StepResult;
+
+use super::{How, Look, Ready, alike, name_refusal, nothing_to_do, oids, same_build};
+use crate::executor::aside;
+use crate::executor::error::ApplyError;
+use crate::executor::sessions::Sessions;
+use crate::executor::settle::Settling;
+use crate::executor::short;
+use crate::executor::supervise::Cancellable;
+use crate::ledger::Move;
+
+pub(super) async fn ready(change: &Change, indexes: &[Index], sessions: &Sessions) -> Result<Look, ApplyError> {
+    let Change::CreateIndex { table, name, definition, .. } = change else { unreachable!("called by kind") };
+    let valid: Vec<Index> = indexes.iter().filter(|index| index.valid).cloned().collect();
+    if let Some(twin) = alike(&valid, name, definition) {
+        return Ok(nothing_to_do(&format!("index {} has the same definition", printable(&twin.name))));
+    }
+    if let Some(refusal) = name_refusal(sessions, &table.schema, name).await? {
+        return Ok(refusal);
+    }
+    Ok(Ok(Ready {
+        change: change.clone(),
+        sql: change.sql(),
+        how: How::Supervised(Cancellable::Always),
+        indexes_before: oids(indexes),
+        index: None,
+    }))
+}
+
+pub(super) async fn settle(mut settling: Settling<'_>) -> Result<StepResult, ApplyError> {
+    let Change::CreateIndex { table, table_oid, name, definition, .. } = settling.open.change else {
+        unreachable!("called by kind")
+    };
+    let sessions = settling.sessions;
+    let indexes = sessions.indexes_of(*table_oid).await?;
+    let open = &settling.open;
+    let is_ours = |index: &&Index| {
+        open.index_oid == Some(index.oid)
+            || ((index.name == *name || index.name == aside::name(index.oid)) && !open.indexes_before.contains(&index.oid))
+    };
+    let Some(index) = indexes.iter().find(is_ours) else {
+        return settling.failed("the server built no index").await;
+    };
+    let found = Move { index_oid: Some(index.oid), built: index.definition.as_ref(), ..Move::default() };
+    if index.valid && index.ready && index.live {
+        if !index.definition.as_ref().is_some_and(|built| same_build(definition, built)) {
+            settling.go(State::NeedsHuman, Move { note: Some("the index is not what was asked for"), ..found }).await?;
+            let reason =
+                format!("index {} exists but is not what was asked for; look at it before anything else", printable(name));
+            return Ok(StepResult::NeedsHuman { reason });
+        }
+        for completion in settling.open.change.completed_by() {
+            if let Err(error) = short::transaction(&completion, sessions).await {
+                let reason = format!("index {} is built, but what it carried could not be given back: {error}", printable(name));
+                return Ok(StepResult::LeftOver { reason });
+            }
+        }
+        return settling.applied(index.size, found).await;
+    }
+    if settling.open.state != State::CleanupPending {
+        settling.go(State::CleanupPending, found).await?;
+    }
+    if !aside::drop_leftover(sessions, &table.schema, *table_oid, index, settling.events).await? {
+        let reason = format!(
+            "{}; the unfinished index {} could not be dropped yet, because a transaction is in the way; run pgtailor again",
+            settling.words("the build did not finish"),
+            printable(&index.name)
+        );
+        return Ok(StepResult::LeftOver { reason });
+    }
+    settling.failed("the build did not finish").await
+}
