@@ -10,7 +10,7 @@ use pgtailor_testkit::session::Session;
 use crate::place::{Place, entry, printed};
 
 /// An undo that is in the middle of its drop: the index is invalid already, and a reader is in the way.
-fn dropping(place: &mut Place) -> (pgtailor_testkit::program::Running, Session) {
+fn dropping(place: &mut Place<'_>) -> (pgtailor_testkit::program::Running, Session) {
     place.build_a();
     let reader = place.hold(Blocker::Reader);
     let undo = place.start(&["undo", "--all", "--yes"]);

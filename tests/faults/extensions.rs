@@ -1,6 +1,7 @@
 //! M: extensions, statistics, settings, versions.
 
 use pgtailor::model::change::{Change, Replaced};
+use pgtailor_testkit::blocker::wait_for;
 use pgtailor_testkit::server::Server;
 
 use crate::place::{Place, printed, server};
@@ -66,7 +67,8 @@ fn f118_undo_gives_back_the_value_that_somebody_had_set() {
     let (path, _) = place.planned(|_| vec![set("work_mem", Some("5MB"), Some("16MB"))]);
     let run = place.run(&place.applying(&path));
     if run.code == Some(0) {
-        assert_eq!(own.sql("postgres", "SHOW work_mem"), "16MB", "in force where nothing hides it");
+        // New sessions get what the postmaster has read by then.
+        wait_for("it is in force where nothing hides it", "16MB", || own.sql("postgres", "SHOW work_mem"));
         place.run(&["undo", "--all", "--yes"]).expect_code(0);
     }
     assert_eq!(auto_conf(&own), before, "{}", printed(&run));
@@ -90,7 +92,7 @@ fn a_setting_of_a_killed_run_is_understood_by_the_next() {
     hold.sql("SELECT pg_advisory_lock(4711, 1)");
     let (path, _) = place.planned(|_| vec![set("work_mem", None, Some("16MB"))]);
     let running = place.start(&place.applying(&path));
-    pgtailor_testkit::blocker::wait_for("the ledger is held", "t", || {
+    wait_for("the ledger is held", "t", || {
         place.sql("SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND classid = 4711 AND NOT granted")
     });
     running.signal("KILL");

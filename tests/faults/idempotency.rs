@@ -9,7 +9,7 @@ use pgtailor_testkit::session::Session;
 use crate::place::{Place, entry, index_a, printed};
 
 /// Leaves an index called `idx_a` that somebody else failed to build.
-fn foreign_leftover(place: &Place) {
+fn foreign_leftover(place: &Place<'_>) {
     let mut writer = place.hold(Blocker::Writer);
     let failed = place.refusal("SET lock_timeout = '100ms'; CREATE INDEX idx_a ON other (v); DROP INDEX idx_a");
     assert_eq!(failed, "");
@@ -38,13 +38,7 @@ fn f30_an_invalid_index_of_that_name_is_no_success() {
 #[test]
 fn f31_a_retry_after_a_leftover_completes() {
     let mut place = Place::new("f31");
-    let (running, mut session) = place.held(Blocker::Snapshot);
-    running.signal("INT");
-    running.signal("INT");
-    place.ended(running).expect_code(2);
-    place.wait_until_sessions_are_gone();
-    session.sql("COMMIT");
-    assert!(place.indexes_of("big").contains("idx_a 011"), "{}", place.indexes_of("big"));
+    place.leave_a_leftover();
     place.next_run_completes();
     assert_eq!(place.indexes_of("big"), "big_pkey 111\nbystander 111\nidx_a 111");
 }

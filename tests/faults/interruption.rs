@@ -15,7 +15,7 @@ use crate::place::{Place, index_a, printed, server};
 const HOLDING: [Blocker; 2] = [Blocker::Writer, Blocker::Snapshot];
 
 /// The build has ended; its leftover, if any, can be dropped as soon as the blocker is gone.
-fn build_ends(place: &Place, blocker: &mut Session) {
+fn build_ends(place: &Place<'_>, blocker: &mut Session) {
     wait_for("the build has ended", "", || place.phase());
     blocker.sql("COMMIT");
 }
@@ -141,22 +141,11 @@ fn f24_an_orphaned_build_is_adopted_and_not_cleaned_up() {
     place.holds();
 }
 
-/// Leaves an index that is neither valid nor cleaned up: two interruptions end the program at once.
-fn leave_a_leftover(place: &mut Place) {
-    let (running, mut session) = place.held(Blocker::Snapshot);
-    running.signal("INT");
-    running.signal("INT");
-    place.ended(running).expect_code(2);
-    place.wait_until_sessions_are_gone();
-    session.sql("COMMIT");
-    assert!(place.indexes_of("big").contains("idx_a 011"), "{}", place.indexes_of("big"));
-}
-
 /// The progress view has a row before the index is visible; then nobody may be sure whose the leftover is.
 #[test]
 fn f25_nothing_is_cleaned_up_while_somebody_builds_on_the_table() {
     let mut place = Place::new("f25");
-    leave_a_leftover(&mut place);
+    place.leave_a_leftover();
     let mut writer = place.hold(Blocker::Writer);
     let mut builder = place.session();
     let foreign = std::thread::spawn(move || builder.sql("CREATE INDEX CONCURRENTLY theirs ON big (e)"));

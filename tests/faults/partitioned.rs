@@ -1,5 +1,7 @@
 //! F: partitioned tables.
 
+use pgtailor::model::change::{Carried, Change};
+use pgtailor::model::index::IndexDefinition;
 use pgtailor_testkit::blocker::wait_for;
 use pgtailor_testkit::probe::Probe;
 
@@ -23,6 +25,22 @@ fn partitioned(name: &str) -> Place<'static> {
 
 fn index_v() -> String {
     entry("idx_v", "measured", r#"["v"]"#)
+}
+
+/// The arguments that build `idx_v` on the whole table, by a reviewed rollout.
+fn whole(place: &Place<'_>) -> Vec<String> {
+    let (path, left_out) = place.planned(|snapshot| {
+        let table = snapshot.catalog.tables.iter().find(|table| table.name.name == "measured").expect("the table is there");
+        vec![Change::CreateIndex {
+            table: table.name.clone(),
+            table_oid: table.oid,
+            name: "idx_v".to_owned(),
+            definition: IndexDefinition::btree(["v"]),
+            carries: Carried::default(),
+        }]
+    });
+    assert!(left_out.is_empty(), "{left_out:?}");
+    place.applying(&path)
 }
 
 /// `CONCURRENTLY` is impossible on the parent, and a plain build would stop every write: either the whole dance, or nothing.
@@ -66,7 +84,7 @@ fn f63_an_unfinished_parent_index_is_left_alone() {
 }
 
 /// An application on every part of the table.
-fn application(place: &Place) -> Probe {
+fn application(place: &Place<'_>) -> Probe {
     Probe::begin(
         place.server,
         &place.database,
@@ -80,7 +98,7 @@ fn application(place: &Place) -> Probe {
 }
 
 /// Whether `idx_v` is whole: valid, and attached to everywhere.
-fn is_whole(place: &Place, leaves: usize) {
+fn is_whole(place: &Place<'_>, leaves: usize) {
     assert_eq!(place.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('idx_v')"), "t");
     assert_eq!(place.sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'idx_v'::regclass"), leaves.to_string());
     assert_eq!(place.server.invalid_indexes(&place.database), "");
@@ -92,11 +110,13 @@ fn f59_an_idle_writer_on_the_parent_makes_nobody_queue() {
     let mut place = partitioned("f59");
     let mut writer = place.session();
     writer.sql("BEGIN; INSERT INTO measured VALUES (-2, '2024-02-02', 2)");
-    let running = place.start(&place.building(&[index_v()]));
-    wait_for("the declaration waits", "1", || place.sql(WAITING));
+    let mut running = place.start(&whole(&place));
+    place.reaches(&mut running, "the declaration waits", "1", || place.sql(WAITING));
     let application = application(&place);
     wait_for("it has given up and tried again", "t", || {
-        (place.server.log().matches("|f59> ERROR:  canceling statement due to lock timeout").count() >= 2).to_string().replace("true", "t")
+        (place.server.log().matches("|f59> ERROR:  canceling statement due to lock timeout").count() >= 2)
+            .to_string()
+            .replace("true", "t")
     });
     writer.sql("ROLLBACK");
     place.ended(running).expect_code(0);
@@ -110,10 +130,10 @@ fn f60_an_idle_reader_of_a_part_makes_nobody_queue() {
     let mut place = partitioned("f60");
     let mut reader = place.session();
     reader.sql("BEGIN; SELECT count(*) FROM measured_1 WHERE v = 3");
-    let running = place.start(&place.building(&[index_v()]));
+    let mut running = place.start(&whole(&place));
     let application = application(&place);
     let begun = "SELECT (count(*) > 0)::text FROM pg_class WHERE relname = 'idx_v'";
-    wait_for("the index of the parent is declared", "true", || place.sql(begun));
+    place.reaches(&mut running, "the index of the parent is declared", "true", || place.sql(begun));
     reader.sql("COMMIT");
     place.ended(running).expect_code(0);
     assert_eq!(application.waits(place.server), Vec::<String>::new());
@@ -133,7 +153,7 @@ fn f61_an_invalid_index_of_a_part_is_not_attached() {
     writer.sql("COMMIT");
     assert_eq!(place.server.invalid_indexes("f61"), "theirs");
     place.begin();
-    place.run(&place.building(&[index_v()])).expect_code(0);
+    place.run(&whole(&place)).expect_code(0);
     assert_eq!(place.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'idx_v'::regclass"), "t");
     assert_eq!(place.sql("SELECT count(*) FROM pg_inherits WHERE inhrelid = 'theirs'::regclass"), "0");
     assert_eq!(place.server.invalid_indexes("f61"), "theirs");
@@ -145,14 +165,16 @@ fn f62_the_index_of_a_partitioned_table_is_dropped_only_to_take_it_back() {
     let mut place = partitioned("f62");
     let before = place.server.dump("f62");
     let mut reader = place.session();
-    place.run(&place.building(&[index_v()])).expect_code(0);
+    place.run(&whole(&place)).expect_code(0);
     is_whole(&place, 2);
     reader.sql("BEGIN; SELECT count(*) FROM measured_1 WHERE v = 3");
-    let undo = place.start(&["undo", "--all", "--yes"]);
-    wait_for("the drop waits", "1", || place.sql(WAITING));
+    let mut undo = place.start(&["undo", "--all", "--yes"]);
+    place.reaches(&mut undo, "the drop waits", "1", || place.sql(WAITING));
     let application = application(&place);
     wait_for("it has given up and tried again", "t", || {
-        (place.server.log().matches("|f62> ERROR:  canceling statement due to lock timeout").count() >= 2).to_string().replace("true", "t")
+        (place.server.log().matches("|f62> ERROR:  canceling statement due to lock timeout").count() >= 2)
+            .to_string()
+            .replace("true", "t")
     });
     reader.sql("COMMIT");
     place.ended(undo).expect_code(0);
@@ -166,13 +188,13 @@ fn f64_a_part_that_is_made_meanwhile_is_indexed_once() {
     let mut place = partitioned("f64");
     let mut writer = place.session();
     writer.sql("BEGIN; UPDATE measured_2 SET v = v WHERE id = (SELECT min(id) FROM measured_2)");
-    let running = place.start(&place.building(&[index_v()]));
-    wait_for("a part is being built", "waiting for writers before build", || place.phase());
+    let mut running = place.start(&whole(&place));
+    place.reaches(&mut running, "a part is being built", "waiting for writers before build", || place.phase());
     place.sql("CREATE TABLE measured_3 PARTITION OF measured FOR VALUES FROM ('2025-01-01') TO ('2025-07-01')");
     writer.sql("COMMIT");
     let run = place.ended(running);
     if run.code != Some(0) {
-        place.run(&place.building(&[index_v()])).expect_code(0);
+        place.run(&whole(&place)).expect_code(0);
     }
     is_whole(&place, 3);
     assert_eq!(place.sql("SELECT count(*) FROM pg_index WHERE indrelid = 'measured_3'::regclass"), "1");
@@ -185,13 +207,13 @@ fn a_dance_that_was_interrupted_is_finished_by_the_next_run() {
     let before = place.server.dump("dance");
     let mut writer = place.session();
     writer.sql("BEGIN; UPDATE measured_2 SET v = v WHERE id = (SELECT min(id) FROM measured_2)");
-    let running = place.start(&place.building(&[index_v()]));
-    wait_for("a part is being built", "waiting for writers before build", || place.phase());
+    let mut running = place.start(&whole(&place));
+    place.reaches(&mut running, "a part is being built", "waiting for writers before build", || place.phase());
     running.signal("KILL");
     place.ended(running);
     writer.sql("COMMIT");
     place.wait_until_sessions_are_gone();
-    place.run(&place.building(&[index_v()])).expect_code(0);
+    place.run(&whole(&place)).expect_code(0);
     is_whole(&place, 2);
     place.run(&["undo", "--all", "--yes"]).expect_code(0);
     assert_eq!(place.server.dump("dance"), before);

@@ -151,9 +151,36 @@ impl<'a> Place<'a> {
     /// Begins a build of `entries` that `blocker` holds.
     pub fn held_build(&self, blocker: Blocker, entries: &[String]) -> (Running, Session) {
         let session = self.hold(blocker);
-        let running = self.start(&self.building(entries));
-        blocker.wait_until_it_holds(self.server, &self.database);
+        let mut running = self.start(&self.building(entries));
+        if let Some(phase) = blocker.phase() {
+            self.reaches(&mut running, "the wanted phase", phase, || self.phase());
+        } else {
+            blocker.wait_until_it_holds(self.server, &self.database);
+        }
         (running, session)
+    }
+
+    /// Waits until the answer is `wanted`, and fails at once, with what it said, when the program ends before.
+    pub fn reaches(&self, running: &mut Running, what: &str, wanted: &str, mut seen: impl FnMut() -> String) {
+        wait_for(what, wanted, || {
+            let answer = seen();
+            assert!(answer == wanted || running.is_running(), "it ended before {what}, {wanted:?}:\n{}", running.said());
+            answer
+        });
+    }
+
+    /// Leaves an index that is ready and not valid: two interruptions end the program, and a reader keeps it from cleaning up before.
+    pub fn leave_a_leftover(&mut self) {
+        let mut reader = self.hold(Blocker::Reader);
+        let (running, mut snapshot) = self.held(Blocker::Snapshot);
+        running.signal("INT");
+        running.signal("INT");
+        self.ended(running).expect_code(2);
+        self.wait_until_sessions_are_gone();
+        snapshot.sql("COMMIT");
+        reader.sql("COMMIT");
+        let left = self.indexes_of("big");
+        assert!(left.contains("idx_a 011") || left.contains("_pgt_drop_"), "{left}");
     }
 
     /// A session that holds what `blocker` says.

@@ -7,13 +7,13 @@ use pgtailor_testkit::session::Session;
 
 use crate::place::{Place, index_a, server};
 
-fn pooler(place: &Place, settings: &[(&str, &str)]) -> Pooler {
+fn pooler(place: &Place<'_>, settings: &[(&str, &str)]) -> Pooler {
     let all = [&[("default_pool_size", "1")], settings].concat();
     Pooler::start(&place.server.lab, &all).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Settings of the shared server session that a careless client would have changed.
-fn settings(place: &Place, pooler: &Pooler) -> String {
+fn settings(place: &Place<'_>, pooler: &Pooler) -> String {
     let names = "'statement_timeout', 'lock_timeout', 'search_path', 'default_transaction_read_only', 'idle_session_timeout', \
                  'default_transaction_isolation', 'client_connection_check_interval', 'synchronous_commit', 'TimeZone'";
     let sql = format!(

@@ -10,20 +10,22 @@ use pgtailor_testkit::session::Session;
 use crate::place::{Place, index_a, printed};
 
 /// Begins a rebuild of `index` that `blocker` holds in `phase`.
-fn held(place: &Place, index: &str, blocker: Blocker, phase: &str) -> (Running, Session) {
+fn held(place: &Place<'_>, index: &str, blocker: Blocker, phase: &str) -> (Running, Session) {
     let session = place.hold(blocker);
     let running = place.start(&place.applying(&place.rollout_that_rebuilds(index)));
     wait_for("the rebuild is held", phase, || place.phase());
     (running, session)
 }
 
-fn oid(place: &Place, index: &str) -> String {
+fn oid(place: &Place<'_>, index: &str) -> String {
     place.sql(&format!("SELECT '{index}'::regclass::oid"))
 }
 
 #[test]
 fn f66_a_rebuild_cancelled_before_the_swap_leaves_the_old_index_alone() {
-    for (blocker, phase) in [(Blocker::Writer, "waiting for writers before build"), (Blocker::Snapshot, "waiting for old snapshots")] {
+    for (blocker, phase) in
+        [(Blocker::Writer, "waiting for writers before build"), (Blocker::Snapshot, "waiting for old snapshots")]
+    {
         let mut place = Place::new(&format!("f66 {blocker:?}"));
         let before = oid(&place, "bystander");
         let (running, mut session) = held(&place, "bystander", blocker, phase);
@@ -119,7 +121,9 @@ fn f72_an_index_that_was_rebuilt_is_still_known() {
 
 #[test]
 fn a_killed_rebuild_is_put_right_by_the_next_run() {
-    for (blocker, phase) in [(Blocker::Writer, "waiting for writers before build"), (Blocker::Reader, "waiting for readers before marking dead")] {
+    for (blocker, phase) in
+        [(Blocker::Writer, "waiting for writers before build"), (Blocker::Reader, "waiting for readers before marking dead")]
+    {
         let mut place = Place::new(&format!("killed rebuild {blocker:?}"));
         let application = place.application();
         let (running, mut session) = held(&place, "bystander", blocker, phase);

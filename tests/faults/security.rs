@@ -10,7 +10,7 @@ use pgtailor_testkit::big::CANARY;
 use crate::place::{Place, entry, printed, server};
 
 /// A function of mallory's that seems harmless, and does what `sql` says when the planner folds it.
-fn trap(place: &Place, sql: &str) {
+fn trap(place: &Place<'_>, sql: &str) {
     place.sql(&format!(
         "SET ROLE mallory; \
          CREATE FUNCTION public.deed() RETURNS int VOLATILE LANGUAGE plpgsql AS $f$ BEGIN {sql}; RETURN 7; EXCEPTION WHEN insufficient_privilege THEN RETURN 7; END $f$; \
@@ -19,14 +19,14 @@ fn trap(place: &Place, sql: &str) {
 }
 
 /// A file of statements.
-fn statements(place: &Place, text: &str) -> String {
+fn statements(place: &Place<'_>, text: &str) -> String {
     let path = place.path("workload.sql");
     std::fs::write(&path, text).expect("the folder is ours");
     path.to_str().expect("UTF-8").to_owned()
 }
 
 /// Everything that looks at statements, as the superuser.
-fn look(place: &mut Place, path: &str) {
+fn look(place: &mut Place<'_>, path: &str) {
     let snapshot = place.path("snapshot");
     let snapshot = snapshot.to_str().expect("UTF-8");
     place.run(&["workload", "--costs", "--workload", path]);
@@ -159,7 +159,7 @@ fn f125_code_in_an_index_of_somebody_else_does_not_get_our_rights() {
     let mut place = Place::new("f125");
     place.sql(
         "CREATE TABLE seen (who text); GRANT INSERT ON seen TO PUBLIC; SET ROLE mallory; CREATE TABLE lure (a int); \
-         INSERT INTO lure SELECT generate_series(1, 100); \
+         ALTER TABLE lure SET (autovacuum_enabled = off); INSERT INTO lure SELECT generate_series(1, 100); \
          CREATE FUNCTION public.deed() RETURNS int VOLATILE LANGUAGE plpgsql AS $f$ BEGIN INSERT INTO public.seen VALUES (current_user); RETURN 7; END $f$; \
          CREATE FUNCTION public.wrap(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $f$ BEGIN RETURN a + 0 * public.deed(); END $f$; \
          CREATE INDEX theirs ON lure (wrap(a))",

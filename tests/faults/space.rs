@@ -6,7 +6,7 @@ use pgtailor_testkit::program::Running;
 use crate::place::{Place, entry, index_a, printed, server};
 
 /// Waits until the program has ended or hangs where it must not, and ends it; whether it ended by itself.
-fn ends(place: &Place, running: &mut Running, hangs: &str) -> bool {
+fn ends(place: &Place<'_>, running: &mut Running, hangs: &str) -> bool {
     let mut by_itself = true;
     wait_for("the program ends, or hangs", "true", || {
         if !running.is_running() {

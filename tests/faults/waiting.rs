@@ -6,7 +6,7 @@ use pgtailor_testkit::invariants::Allowed;
 use crate::place::{Place, entry, index_a, printed};
 
 /// Waits until the statement of the builder has run for longer than `interval`, by the server's clock.
-fn has_run_for(place: &Place, interval: &str) {
+fn has_run_for(place: &Place<'_>, interval: &str) {
     wait_for(&format!("the builder has run for {interval}"), "t", || {
         place.sql(&format!(
             "SELECT now() - query_start > interval '{interval}' FROM pg_stat_activity WHERE datname = current_database() \
