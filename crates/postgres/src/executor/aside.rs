@@ -5,7 +5,6 @@ use std::time::Duration;
 use pgtailor_model::catalog::Index;
 use pgtailor_model::name::{Oid, quote_identifier};
 use pgtailor_model::rollout::Limits;
-use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{ApplyError, while_doing};
