@@ -60,7 +60,7 @@ pub enum Command {
     /// Take applied changes back
     Undo(UndoArguments),
     /// List what was done to the database
-    History(Connection),
+    History(HistoryArguments),
     /// Say what this role, server and machine can and cannot do, and the one command that fixes each
     Doctor(DoctorArguments),
     /// Print a shell's completion script
@@ -78,6 +78,24 @@ pub struct Connection {
     /// URL, key=value string or database name, as psql takes it; else `DATABASE_URL`, PGHOST, PGSERVICE, ~/.pgpass and so on
     #[arg(short, long, value_name = "DATABASE")]
     pub database: Option<String>,
+}
+
+/// Where what was done is written down.
+#[derive(Args, Clone, Debug)]
+pub struct LedgerArguments {
+    /// Keep the ledger in this file, where no schema can be made for it in the database
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+}
+
+/// `pgtailor history`
+#[derive(Args, Debug)]
+pub struct HistoryArguments {
+    #[command(flatten)]
+    pub connection: Connection,
+
+    #[command(flatten)]
+    pub ledger: LedgerArguments,
 }
 
 /// `pgtailor demo`
@@ -118,6 +136,9 @@ pub struct DemoArguments {
 pub struct OptimizeArguments {
     #[command(flatten)]
     pub connection: Connection,
+
+    #[command(flatten)]
+    pub ledger: LedgerArguments,
 
     /// Stop after the findings; exits with 1 when there are any
     #[arg(long, conflicts_with = "dry_run")]
@@ -380,6 +401,9 @@ pub struct ApplyArguments {
     #[command(flatten)]
     pub connection: Connection,
 
+    #[command(flatten)]
+    pub ledger: LedgerArguments,
+
     /// Print what would be done now, and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -398,6 +422,9 @@ pub struct ApplyArguments {
 pub struct UndoArguments {
     #[command(flatten)]
     pub connection: Connection,
+
+    #[command(flatten)]
+    pub ledger: LedgerArguments,
 
     /// Entries to take back, by their number in `pgtailor history`
     #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]

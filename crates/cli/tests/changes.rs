@@ -232,6 +232,31 @@ fn a_setting_is_in_force_and_its_former_entry_comes_back() {
 }
 
 #[test]
+fn a_role_that_may_make_no_schema_keeps_its_ledger_in_a_file() {
+    let fixture = Fixture::new(
+        "CREATE ROLE tailor LOGIN PASSWORD 'x'; GRANT CREATE ON SCHEMA public TO tailor; CREATE TABLE t (a int); ALTER TABLE t OWNER TO tailor; \
+         GRANT pg_monitor TO tailor",
+    );
+    let before = fixture.state();
+    let path = |name: &str| fixture.folder.path().join(name).display().to_string();
+    let catalog = path("indexes.toml");
+    std::fs::write(&catalog, "[[index]]\nname = \"by_a\"\ntable = \"t\"\ncolumns = [\"a\"]\n").expect("written");
+    let url = format!("postgres://tailor:x@127.0.0.1:{}/postgres", fixture.server.lab.port());
+    let pgtailor = |arguments: &[&str]| Program::new(env!("CARGO_BIN_EXE_pgtailor")).on(&url).run(arguments);
+    let refused = pgtailor(&["optimize", "--catalog", &catalog, "--yes"]);
+    refused.expect_error(&["GRANT CREATE ON DATABASE postgres TO tailor", "--ledger FILE", "42501"]);
+    let ledger = path("ledger");
+    pgtailor(&["optimize", "--catalog", &catalog, "--yes", "--ledger", &ledger]).expect_code(0);
+    assert_eq!(fixture.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_a'::regclass"), "t");
+    assert_eq!(fixture.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'pgtailor'"), "0");
+    let history = pgtailor(&["history", "--ledger", &ledger]).expect_code(0);
+    assert!(history.out.contains("create index by_a on t"), "{}", history.out);
+    pgtailor(&["undo", "--all", "--yes", "--remove-ledger", "--ledger", &ledger]).expect_code(0);
+    assert_eq!(fixture.state(), before);
+    assert!(!std::path::Path::new(&ledger).exists());
+}
+
+#[test]
 fn a_vacuum_is_seen_in_the_counters() {
     let fixture = Fixture::new("CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 100); DELETE FROM t");
     let (table, table_oid) = fixture.table("t");

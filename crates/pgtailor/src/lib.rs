@@ -58,6 +58,7 @@ pub use pgtailor_model as model;
 pub use pgtailor_postgres::capture::{read_snapshot, write_snapshot};
 pub use pgtailor_postgres::connect::{ConnectionInput, Database};
 pub use pgtailor_postgres::executor::{Event, Events};
+pub use pgtailor_postgres::ledger::LedgerPlace;
 pub use pgtailor_report as report;
 pub use pgtailor_rollout::{Request, Rules, Which, plan};
 pub use tokio_util::sync::CancellationToken;

@@ -5,7 +5,7 @@ use pgtailor::report::view::together::Together;
 use pgtailor::report::{OutcomeReport, RolloutReport};
 use pgtailor::{Applied, Options, apply, plan_again, read_rollout, settle};
 
-use super::{confirmed, database};
+use super::{changed_database, confirmed};
 use crate::arguments::ApplyArguments;
 use crate::output::Printer;
 use crate::{Verdict, interrupt, progress};
@@ -13,7 +13,7 @@ use crate::{Verdict, interrupt, progress};
 /// Reads, plans again, prints, asks, applies, prints.
 pub async fn run(arguments: &ApplyArguments, printer: &Printer) -> anyhow::Result<Verdict> {
     let file = read_rollout(&arguments.rollout)?;
-    let database = database(&arguments.connection)?;
+    let database = changed_database(&arguments.connection, &arguments.ledger)?;
     let allow = arguments.allow.iter().copied().collect();
     let allowed = Options { allow, ..Options::default() }.allowed_classes();
     let show = |rollout: &Rollout| printer.report(&Together::new("dry-run", vec![&RolloutReport::new(rollout)]));

@@ -18,10 +18,10 @@ mod workload;
 
 use std::io::IsTerminal as _;
 
-use pgtailor::Database;
+use pgtailor::{Database, LedgerPlace};
 
 use crate::Verdict;
-use crate::arguments::{Arguments, Command, Connection};
+use crate::arguments::{Arguments, Command, Connection, LedgerArguments};
 use crate::output::{Printer, warn};
 
 /// Carries out the command.
@@ -38,7 +38,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Verd
         Command::WhyNot(arguments) => why::why_not(&arguments, printer),
         Command::Apply(arguments) => Box::pin(apply::run(&arguments, printer)).await,
         Command::Undo(arguments) => undo::run(&arguments, printer).await,
-        Command::History(connection) => history::run(&connection, printer).await,
+        Command::History(arguments) => history::run(&arguments, printer).await,
         Command::Doctor(arguments) => doctor::run(&arguments, printer).await,
         Command::Completions { shell } => completions::run(shell),
         Command::Man => man::run(),
@@ -52,6 +52,15 @@ fn database(connection: &Connection) -> Result<Database, pgtailor::Error> {
         warn(warning);
     }
     Ok(database)
+}
+
+/// The same, with its ledger where the flags want it.
+fn changed_database(connection: &Connection, ledger: &LedgerArguments) -> Result<Database, pgtailor::Error> {
+    let database = database(connection)?;
+    Ok(match &ledger.ledger {
+        Some(path) => database.with_ledger(LedgerPlace::File(path.clone())),
+        None => database,
+    })
 }
 
 /// Asks a person. An error when nobody is at the terminal: silence is no consent.

@@ -12,7 +12,7 @@ use pgtailor::{
 
 use super::advise::{Source, check_limits, limits, searched};
 use super::workload::options as sources;
-use super::{confirmed, database};
+use super::{changed_database, confirmed};
 use crate::arguments::{AdviseWhen, OptimizeArguments, Policy};
 use crate::output::Printer;
 use crate::{Verdict, interrupt, progress};
@@ -20,7 +20,7 @@ use crate::{Verdict, interrupt, progress};
 /// Analyzes, asks for advice, prints, asks, applies, prints.
 pub async fn run(arguments: &OptimizeArguments, printer: &Printer) -> anyhow::Result<Verdict> {
     check(arguments)?;
-    let database = database(&arguments.connection)?;
+    let database = changed_database(&arguments.connection, &arguments.ledger)?;
     let options = options(arguments, &database).await?;
     if arguments.analyze_only {
         return findings(&analyze(&database, &options).await?, &options, printer);
