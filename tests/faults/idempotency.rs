@@ -43,6 +43,29 @@ fn f31_a_retry_after_a_leftover_completes() {
     assert_eq!(place.indexes_of("big"), "big_pkey 111\nbystander 111\nidx_a 111");
 }
 
+/// An entry that was left open does not make an index of somebody else ours because it has the name.
+#[test]
+fn f31_a_leftover_of_somebody_else_that_has_the_name_is_not_cleaned_up() {
+    let mut place = Place::new("f31 foreign");
+    place.build_a();
+    place.run(&["undo", "--all", "--yes"]).expect_code(0);
+    // The program died before it sent anything; later somebody failed to build another index of that name.
+    place.sql(
+        "INSERT INTO pgtailor.change (server_fingerprint, change, do_sql, undo_sql, indexes_before, state) \
+         SELECT server_fingerprint, change, do_sql, undo_sql, indexes_before, 'running' FROM pgtailor.change WHERE id = 1",
+    );
+    let mut writer = place.hold(Blocker::Writer);
+    let mut somebody = place.session();
+    somebody.sql("SET lock_timeout = '100ms'");
+    somebody.sql("CREATE INDEX CONCURRENTLY idx_a ON big (c, e)");
+    writer.sql("COMMIT");
+    assert!(place.indexes_of("big").contains("idx_a 001"), "{}", place.indexes_of("big"));
+    place.begin();
+    let run = place.run(&place.building(&[entry("idx_e", "big", r#"["e"]"#)]));
+    assert!(place.indexes_of("big").contains("idx_a 001"), "it was dropped\n{}\n{}", run.out, run.err);
+    place.holds_but(&Allowed { states: &["needs-human"], ..Allowed::default() });
+}
+
 #[test]
 fn f32_retries_that_fail_do_not_pile_up() {
     let mut place = Place::new("f32");

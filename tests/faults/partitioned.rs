@@ -47,7 +47,7 @@ fn whole(place: &Place<'_>) -> Vec<String> {
 #[test]
 fn f58_a_partitioned_table_is_indexed_without_blocking_or_not_at_all() {
     let mut place = partitioned("f58");
-    let application = pgtailor_testkit::probe::Probe::begin(
+    let application = Probe::begin(
         place.server,
         "f58",
         &[

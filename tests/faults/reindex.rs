@@ -40,6 +40,24 @@ fn f66_a_rebuild_cancelled_before_the_swap_leaves_the_old_index_alone() {
     }
 }
 
+/// What somebody else failed to build on the table since then is new and invalid, too, and not ours.
+#[test]
+fn f66_only_the_leftovers_of_the_rebuild_are_dropped() {
+    let mut place = Place::new("f66 foreign");
+    let (running, mut writer) = held(&place, "bystander", Blocker::Writer, "waiting for writers before build");
+    running.signal("KILL");
+    place.ended(running);
+    place.wait_until_sessions_are_gone();
+    let mut somebody = place.session();
+    somebody.sql("SET lock_timeout = '100ms'");
+    somebody.sql("CREATE INDEX CONCURRENTLY theirs ON big (e)");
+    writer.sql("COMMIT");
+    assert!(place.indexes_of("big").contains("theirs 001"), "{}", place.indexes_of("big"));
+    let run = place.run(&place.building(&[index_a()])).expect_code(0);
+    let now = place.indexes_of("big");
+    assert_eq!(now, "big_pkey 111\nbystander 111\nidx_a 111\ntheirs 001", "{}\n{}", run.out, run.err);
+}
+
 /// The swap has happened: the error is not the truth.
 #[test]
 fn f67_a_rebuild_cancelled_after_the_swap_is_done() {

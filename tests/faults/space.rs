@@ -48,7 +48,7 @@ fn f88_an_inactive_slot_is_named_before_anything_is_built() {
 #[test]
 fn f89_a_synchronous_standby_that_is_gone_hangs_nothing() {
     let own = server(&[]);
-    let mut place = Place::on(&own, "f89");
+    let place = Place::on(&own, "f89");
     own.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nope'");
     own.sql("postgres", "SELECT pg_reload_conf()");
     // The lab is not durable by default: a commit waits only where it is written at all.

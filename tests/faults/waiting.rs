@@ -1,13 +1,13 @@
 //! A: waiting and locks.
 
 use pgtailor_testkit::blocker::{Blocker, wait_for};
-use pgtailor_testkit::invariants::Allowed;
+use pgtailor_testkit::program::Running;
 
 use crate::place::{Place, entry, index_a, printed};
 
 /// Waits until the statement of the builder has run for longer than `interval`, by the server's clock.
-fn has_run_for(place: &Place<'_>, interval: &str) {
-    wait_for(&format!("the builder has run for {interval}"), "t", || {
+fn has_run_for(place: &Place<'_>, running: &mut Running, interval: &str) {
+    place.reaches(running, &format!("the builder has run for {interval}"), "t", || {
         place.sql(&format!(
             "SELECT now() - query_start > interval '{interval}' FROM pg_stat_activity WHERE datname = current_database() \
              AND application_name LIKE 'pgtailor: builder%' AND state = 'active'"
@@ -95,8 +95,8 @@ fn f06_lock_timeout_of_the_role_leaves_no_invalid_index() {
         let mut place = Place::new(&format!("f06 {blocker:?}"));
         place.sql(&format!("ALTER ROLE postgres IN DATABASE \"{}\" SET lock_timeout = '200ms'", place.database));
         place.begin();
-        let (running, mut session) = place.held(blocker);
-        has_run_for(&place, "800 ms");
+        let (mut running, mut session) = place.held(blocker);
+        has_run_for(&place, &mut running, "800 ms");
         blocker.wait_until_it_holds(place.server, &place.database);
         session.sql("COMMIT");
         place.ended(running).expect_code(0);
@@ -111,8 +111,8 @@ fn f07_a_build_that_never_got_its_first_lock_leaves_nothing_to_drop() {
     let mut place = Place::new("f07");
     place.sql("ALTER DATABASE f07 SET lock_timeout = '200ms'");
     place.begin();
-    let (running, mut session) = place.held(Blocker::Sue);
-    has_run_for(&place, "800 ms");
+    let (mut running, mut session) = place.held(Blocker::Sue);
+    has_run_for(&place, &mut running, "800 ms");
     assert_eq!(place.indexes_of("big"), "big_pkey 111\nbystander 111");
     running.signal("INT");
     let run = place.ended(running).expect_code(2);
@@ -133,9 +133,9 @@ fn f08_statement_timeout_of_the_role_leaves_no_invalid_index() {
         place.pgtailor = place.as_role("app");
         let mut session = place.session();
         session.sql(&blocker.sql().replace("big", "apptab"));
-        let running = place.start(&place.building(&[entry("idx_a", "apptab", r#"["a"]"#)]));
-        blocker.wait_until_it_holds(place.server, &place.database);
-        has_run_for(&place, "1 s");
+        let mut running = place.start(&place.building(&[entry("idx_a", "apptab", r#"["a"]"#)]));
+        place.reaches(&mut running, "the wanted phase", blocker.phase().expect("it has one"), || place.phase());
+        has_run_for(&place, &mut running, "1 s");
         session.sql("COMMIT");
         place.ended(running).expect_code(0);
         assert!(place.is_valid("idx_a"));
@@ -179,10 +179,10 @@ fn f13_nobody_queues_behind_a_drop_that_waits() {
     let mut place = Place::new("f13");
     place.build_a();
     let mut reader = place.hold(Blocker::Reader);
-    let undo = place.start(&["undo", "--all", "--yes"]);
+    let mut undo = place.start(&["undo", "--all", "--yes"]);
     Blocker::Reader.wait_until_it_holds(place.server, &place.database);
     let application = place.application();
-    has_run_for(&place, "2 s");
+    has_run_for(&place, &mut undo, "2 s");
     reader.sql("COMMIT");
     place.ended(undo).expect_code(0);
     assert_eq!(application.waits(place.server), Vec::<String>::new());
@@ -210,7 +210,12 @@ fn f15_of_six_starters_one_builds() {
     let runs: Vec<_> = (0..6).map(|_| place.start(&arguments)).collect();
     Blocker::Writer.wait_until_it_holds(place.server, &place.database);
     let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
-    has_run_for(&place, "2 s");
+    wait_for("the builder waits for a while", "t", || {
+        place.sql(
+            "SELECT coalesce(max(now() - query_start) > interval '2 s', false) FROM pg_stat_activity \
+             WHERE datname = current_database() AND application_name LIKE 'pgtailor: builder%' AND state = 'active'",
+        )
+    });
     assert_eq!(place.sql(waits), "0", "nobody waits for the lock inside the server");
     writer.sql("COMMIT");
     let mut built = 0;
@@ -254,5 +259,5 @@ fn f17_a_locked_table_hides_only_itself() {
     place.build_a();
     assert_eq!(application.waits(place.server), Vec::<String>::new());
     lock.sql("COMMIT");
-    place.holds_but(&Allowed::default());
+    place.holds();
 }

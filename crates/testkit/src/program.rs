@@ -85,11 +85,11 @@ impl Program {
         Running::new(child.expect("the program is built"))
     }
 
-    /// Nothing of the machine's own settings may reach a test.
+    /// Nothing of the machine's own settings may reach a test; the last is how a fault that was put in on purpose is switched on.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.path);
         command.args(arguments).env_clear().stdin(Stdio::null());
-        for name in ["PATH", "TMPDIR"] {
+        for name in ["PATH", "TMPDIR", "PGTAILOR_MUTANT"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
