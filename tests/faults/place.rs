@@ -262,9 +262,10 @@ impl<'a> Place<'a> {
         (text(&path), rollout.left_out.into_iter().map(|left| left.reason).collect())
     }
 
-    /// A rollout that drops an existing index.
-    pub fn rollout_that_drops(&self, index: &str) -> String {
-        self.planned(|snapshot| vec![drop_of(snapshot, index)]).0
+    /// A rollout that drops an existing index, or why there is none.
+    pub fn rollout_that_drops(&self, index: &str) -> Result<String, String> {
+        let (path, left_out) = self.planned(|snapshot| vec![drop_of(snapshot, index)]);
+        left_out.into_iter().next().map_or(Ok(path), Err)
     }
 
     /// A rollout that rebuilds an existing index.
