@@ -7,7 +7,7 @@ use pgtailor_testkit::blocker::{Blocker, wait_for};
 use pgtailor_testkit::invariants::Allowed;
 use pgtailor_testkit::session::Session;
 
-use crate::place::{Place, entry, printed};
+use crate::place::{Place, applying, entry, printed};
 
 /// An undo that is in the middle of its drop: the index is invalid already, and a reader is in the way.
 fn dropping(place: &mut Place<'_>) -> (pgtailor_testkit::program::Running, Session) {
@@ -85,7 +85,7 @@ fn f74_the_index_of_a_constraint_is_not_dropped() {
     if let Ok(path) = reviewed.rollout_that_drops("idx_u") {
         reviewed.sql("ALTER TABLE other ADD CONSTRAINT idx_u UNIQUE USING INDEX idx_u");
         reviewed.begin();
-        let run = reviewed.run(&reviewed.applying(&path));
+        let run = reviewed.run(&applying(&path));
         assert_eq!(run.code, Some(2), "{}\n{}", run.out, run.err);
         assert!(reviewed.is_valid("idx_u"));
         reviewed.holds();
@@ -149,7 +149,7 @@ fn f78_a_unique_index_is_not_dropped() {
     match place.rollout_that_drops("idx_v") {
         Err(refused) => assert!(refused.contains("unique"), "{refused}"),
         Ok(path) => {
-            let run = place.run(&place.applying(&path));
+            let run = place.run(&applying(&path));
             assert!(place.is_valid("idx_v"), "it was dropped\n{}", run.out);
             assert_eq!(run.code, Some(2), "{}\n{}", run.out, run.err);
         }

@@ -4,7 +4,7 @@ use pgtailor::model::change::{Change, Replaced};
 use pgtailor_testkit::blocker::wait_for;
 use pgtailor_testkit::server::Server;
 
-use crate::place::{Place, printed, server};
+use crate::place::{Place, applying, printed, server};
 
 fn set(name: &str, from: Option<&str>, to: Option<&str>) -> Change {
     Change::SetParameter { name: name.to_owned(), value: Replaced { from: from.map(str::to_owned), to: to.map(str::to_owned) } }
@@ -21,7 +21,7 @@ fn is_refused(name: &str, value: &str) {
     {
         let mut place = Place::on(&own, "refused");
         let (path, left_out) = place.planned(|_| vec![set(name, None, Some(value))]);
-        let run = place.run(&place.applying(&path));
+        let run = place.run(&applying(&path));
         assert!(!left_out.is_empty() || run.code == Some(2), "{name}\n{}\n{}", run.out, run.err);
         assert!(!left_out.is_empty() || printed(&run).contains(name), "{name}\n{}\n{}", run.out, run.err);
         place.holds();
@@ -58,14 +58,14 @@ fn f118_undo_gives_back_the_value_that_somebody_had_set() {
     let mut place = Place::on(&own, "f118");
     let before = auto_conf(&own);
     let (path, _) = place.planned(|_| vec![set("work_mem", Some("5MB"), Some("16MB"))]);
-    place.run(&place.applying(&path)).expect_code(0);
+    place.run(&applying(&path)).expect_code(0);
     assert_eq!(own.sql("postgres", "SHOW work_mem"), "16MB");
     place.run(&["undo", "--all", "--yes"]).expect_code(0);
     assert_eq!(auto_conf(&own), before);
     assert_eq!(own.sql("postgres", "SHOW work_mem"), "5MB");
     place.sql("ALTER DATABASE f118 SET work_mem = '7MB'");
     let (path, left_out) = place.planned(|_| vec![set("work_mem", Some("5MB"), Some("16MB"))]);
-    let run = place.run(&place.applying(&path));
+    let run = place.run(&applying(&path));
     let told = format!("{left_out:?}\n{}", printed(&run));
     if left_out.is_empty() && run.code == Some(0) {
         // New sessions get what the postmaster has read by then.
@@ -94,7 +94,7 @@ fn a_setting_of_a_killed_run_is_understood_by_the_next() {
     let mut hold = place.session();
     hold.sql("SELECT pg_advisory_lock(4711, 1)");
     let (path, _) = place.planned(|_| vec![set("work_mem", None, Some("16MB"))]);
-    let running = place.start(&place.applying(&path));
+    let running = place.start(&applying(&path));
     wait_for("the ledger is held", "t", || {
         place.sql("SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND classid = 4711 AND NOT granted")
     });

@@ -153,20 +153,11 @@ impl<'a> Place<'a> {
         let session = self.hold(blocker);
         let mut running = self.start(&self.building(entries));
         if let Some(phase) = blocker.phase() {
-            self.reaches(&mut running, "the wanted phase", phase, || self.phase());
+            reaches(&mut running, "the wanted phase", phase, || self.phase());
         } else {
             blocker.wait_until_it_holds(self.server, &self.database);
         }
         (running, session)
-    }
-
-    /// Waits until the answer is `wanted`, and fails at once, with what it said, when the program ends before.
-    pub fn reaches(&self, running: &mut Running, what: &str, wanted: &str, mut seen: impl FnMut() -> String) {
-        wait_for(what, wanted, || {
-            let answer = seen();
-            assert!(answer == wanted || running.is_running(), "it ended before {what}, {wanted:?}:\n{}", running.said());
-            answer
-        });
     }
 
     /// Leaves an index that is ready and not valid: two interruptions end the program, and a reader keeps it from cleaning up before.
@@ -273,12 +264,6 @@ impl<'a> Place<'a> {
         self.planned(|snapshot| vec![rebuild_of(snapshot, index)]).0
     }
 
-    /// The arguments that carry out a rollout of any class.
-    pub fn applying(&self, path: &str) -> Vec<String> {
-        let all = ChangeClass::ALL.map(ChangeClass::name).join(",");
-        ["apply", path, "--yes", "--allow", &all].map(str::to_owned).to_vec()
-    }
-
     /// Checks every invariant.
     pub fn holds(&self) {
         self.holds_but(&Allowed::default());
@@ -295,6 +280,21 @@ impl<'a> Place<'a> {
         assert!(self.is_valid("idx_a"), "{}", self.indexes_of("big"));
         self.holds();
     }
+}
+
+/// Waits until the answer is `wanted`, and fails at once, with what it said, when the program ends before.
+pub fn reaches(running: &mut Running, what: &str, wanted: &str, mut seen: impl FnMut() -> String) {
+    wait_for(what, wanted, || {
+        let answer = seen();
+        assert!(answer == wanted || running.is_running(), "it ended before {what}, {wanted:?}:\n{}", running.said());
+        answer
+    });
+}
+
+/// The arguments that carry out a rollout of any class.
+pub fn applying(path: &str) -> Vec<String> {
+    let all = ChangeClass::ALL.map(ChangeClass::name).join(",");
+    ["apply", path, "--yes", "--allow", &all].map(str::to_owned).to_vec()
 }
 
 /// Dropping an index as it is.

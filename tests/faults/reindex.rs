@@ -7,12 +7,12 @@ use pgtailor_testkit::invariants::Allowed;
 use pgtailor_testkit::program::Running;
 use pgtailor_testkit::session::Session;
 
-use crate::place::{Place, index_a, printed};
+use crate::place::{Place, applying, index_a, printed};
 
 /// Begins a rebuild of `index` that `blocker` holds in `phase`.
 fn held(place: &Place<'_>, index: &str, blocker: Blocker, phase: &str) -> (Running, Session) {
     let session = place.hold(blocker);
-    let running = place.start(&place.applying(&place.rollout_that_rebuilds(index)));
+    let running = place.start(&applying(&place.rollout_that_rebuilds(index)));
     wait_for("the rebuild is held", phase, || place.phase());
     (running, session)
 }
@@ -102,7 +102,7 @@ fn f69_a_leftover_of_somebody_else_is_neither_rebuilt_nor_dropped() {
     writer.sql("COMMIT");
     assert!(place.indexes_of("big").contains("bystander_ccnew 001"), "{}", place.indexes_of("big"));
     place.begin();
-    place.run(&place.applying(&place.rollout_that_rebuilds("bystander"))).expect_code(0);
+    place.run(&applying(&place.rollout_that_rebuilds("bystander"))).expect_code(0);
     place.build_a();
     assert_eq!(place.indexes_of("big"), "big_pkey 111\nbystander 111\nbystander_ccnew 001\nidx_a 111");
     place.holds_but(&Allowed { indexes: &["bystander"], ..Allowed::default() });
@@ -131,7 +131,7 @@ fn f72_an_index_that_was_rebuilt_is_still_known() {
     let mut place = Place::new("f72");
     place.build_a();
     let before = oid(&place, "idx_a");
-    place.run(&place.applying(&place.rollout_that_rebuilds("idx_a"))).expect_code(0);
+    place.run(&applying(&place.rollout_that_rebuilds("idx_a"))).expect_code(0);
     assert_ne!(oid(&place, "idx_a"), before);
     place.run(&["undo", "--all", "--yes"]).expect_code(0);
     assert_eq!(place.indexes_of("big"), "big_pkey 111\nbystander 111");

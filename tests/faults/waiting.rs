@@ -3,11 +3,11 @@
 use pgtailor_testkit::blocker::{Blocker, wait_for};
 use pgtailor_testkit::program::Running;
 
-use crate::place::{Place, entry, index_a, printed};
+use crate::place::{Place, entry, index_a, printed, reaches};
 
 /// Waits until the statement of the builder has run for longer than `interval`, by the server's clock.
 fn has_run_for(place: &Place<'_>, running: &mut Running, interval: &str) {
-    place.reaches(running, &format!("the builder has run for {interval}"), "t", || {
+    reaches(running, &format!("the builder has run for {interval}"), "t", || {
         place.sql(&format!(
             "SELECT now() - query_start > interval '{interval}' FROM pg_stat_activity WHERE datname = current_database() \
              AND application_name LIKE 'pgtailor: builder%' AND state = 'active'"
@@ -134,7 +134,7 @@ fn f08_statement_timeout_of_the_role_leaves_no_invalid_index() {
         let mut session = place.session();
         session.sql(&blocker.sql().replace("big", "apptab"));
         let mut running = place.start(&place.building(&[entry("idx_a", "apptab", r#"["a"]"#)]));
-        place.reaches(&mut running, "the wanted phase", blocker.phase().expect("it has one"), || place.phase());
+        reaches(&mut running, "the wanted phase", blocker.phase().expect("it has one"), || place.phase());
         has_run_for(&place, &mut running, "1 s");
         session.sql("COMMIT");
         place.ended(running).expect_code(0);
