@@ -80,7 +80,9 @@ pub(super) async fn look(sessions: &Sessions) -> Result<Sight, ApplyError> {
     if state.as_deref() != Some("active") {
         return Ok(Sight::Idle);
     }
-    blockers.extend(locker.filter(|pid| *pid != 0 && !blockers.contains(pid)));
+    // Of a prepared transaction, which has no process, server 15 shows the builder's own number as the locker's (F05).
+    let is_somebody = |pid: &i32| *pid != 0 && *pid != sessions.identity.process_id;
+    blockers.extend(locker.filter(|pid| is_somebody(pid) && !blockers.contains(pid)));
     let waits_for_lock = wait_type.as_deref() == Some("Lock");
     Ok(match phase {
         _ if waits_for_lock && wait_event.as_deref() == Some("relation") => Sight::FirstLock { blockers },
