@@ -70,7 +70,7 @@ fn stays(name: &str, what: &str) {
     let path = place.rollout_that_drops("idx_a").expect("an ordinary index may be dropped");
     place.sql(what);
     place.begin();
-    let run = place.run(&["apply", &path, "--yes", "--allow", "drop-index"]);
+    let run = place.run(&["apply", &path, "--yes", "--allow", "drop-index", "--unused-for", "1ms"]);
     assert!(place.sql("SELECT to_regclass('idx_a') IS NOT NULL") == "t", "it was dropped after {what}\n{}", run.out);
     assert_eq!(run.code, Some(2), "after {what}\n{}\n{}", run.out, run.err);
     place.holds();
@@ -169,7 +169,7 @@ fn f84_undoing_a_drop_restores_all_that_the_index_carried() {
     let path = place.rollout_that_drops("idx_lower").expect("an ordinary index may be dropped");
     place.begin();
     let before = place.server.dump("f84");
-    place.run(&["apply", &path, "--yes", "--allow", "drop-index"]).expect_code(0);
+    place.run(&["apply", &path, "--yes", "--allow", "drop-index", "--unused-for", "1ms"]).expect_code(0);
     assert_eq!(place.sql("SELECT to_regclass('idx_lower') IS NULL"), "t");
     place.run(&["undo", "--all", "--yes"]).expect_code(0);
     assert_eq!(place.server.dump("f84"), before);

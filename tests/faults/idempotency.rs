@@ -139,7 +139,7 @@ fn f36_a_reviewed_drop_does_not_hit_the_index_that_took_the_name() {
     let path = place.rollout_that_drops("idx_a").expect("an ordinary index may be dropped");
     place.sql("DROP INDEX idx_a; CREATE INDEX idx_a ON big (e)");
     place.begin();
-    let run = place.run(&["apply", &path, "--yes", "--allow", "drop-index"]);
+    let run = place.run(&["apply", &path, "--yes", "--allow", "drop-index", "--unused-for", "1ms"]);
     assert!(place.is_valid("idx_a"), "{}\n{}", run.out, run.err);
     place.holds();
 }

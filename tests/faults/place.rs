@@ -6,12 +6,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use pgtailor::model::catalog::{Index, Table};
 use pgtailor::model::change::{Change, ChangeClass};
 use pgtailor::model::rollout::Estimate;
 use pgtailor::model::snapshot::Snapshot;
-use pgtailor::{Database, Request, Rules, plan};
+use pgtailor::{Database, DropEvidence, Request, Rules, plan};
 use pgtailor_testkit::big;
 use pgtailor_testkit::blocker::{self, Blocker, wait_for};
 use pgtailor_testkit::invariants::{self, Allowed, Invariants};
@@ -247,7 +248,8 @@ impl<'a> Place<'a> {
         let snapshot = runtime.block_on(pgtailor::capture(&database)).expect("a snapshot");
         let request = |change| Request { change, reason: "a test wants it".to_owned(), estimate: Estimate::default() };
         let requests: Vec<Request> = make(&snapshot).into_iter().map(request).collect();
-        let rollout = plan(&requests, &snapshot, &Rules { allowed: ChangeClass::ALL.into() });
+        let evidence = DropEvidence { unused_for: Duration::ZERO, ..DropEvidence::default() };
+        let rollout = plan(&requests, &snapshot, &Rules { evidence, ..Rules::allowing(ChangeClass::ALL.into()) });
         let path = self.path("planned.json");
         pgtailor::write_rollout(&rollout, &snapshot, &path).expect("the folder is ours");
         (text(&path), rollout.left_out.into_iter().map(|left| left.reason).collect())

@@ -119,6 +119,15 @@ pub(super) async fn describe(client: &Client, blockers: &[i32]) -> Result<String
     Ok("a transaction that this role cannot see".to_owned())
 }
 
+/// The index that the builder builds, once the server shows it: by its OID it is found under any name that it is given meanwhile (F38).
+pub(super) async fn index_being_built(sessions: &Sessions) -> Result<Option<Oid>, ApplyError> {
+    const INDEX: &str = "SELECT /* pgtailor */ index_relid FROM pg_catalog.pg_stat_progress_create_index \
+         WHERE pid = $1 AND datname = pg_catalog.current_database() AND index_relid <> 0";
+    let doing = while_doing("look at the build");
+    let row = sessions.watchdog.query_opt(INDEX, &[&sessions.identity.process_id]).await.map_err(&doing)?;
+    row.map(|row| row.try_get(0)).transpose().map(|oid| oid.map(Oid)).map_err(&doing)
+}
+
 /// Whether the index is still valid: a drop that has made it invalid can only go on.
 pub(super) async fn is_valid(client: &Client, index: Oid) -> Result<bool, ApplyError> {
     const VALID: &str = "SELECT /* pgtailor */ indisvalid FROM pg_catalog.pg_index WHERE indexrelid = $1";
