@@ -1,7 +1,7 @@
 //! Shows what the executor tells: a bar on a terminal, a line a step elsewhere.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use pgtailor::model::outcome::StepResult;
@@ -12,14 +12,28 @@ use crate::output::Printer;
 /// Length of a bar whose measure is a fraction.
 const LENGTH: u64 = 1000;
 
+/// How often one and the same wait is told where there is no bar.
+const WAITING_AGAIN: Duration = Duration::from_secs(30);
+
 /// Events for the executor, shown as they come.
 pub fn show(printer: &Printer) -> Events {
     let printer = printer.clone();
-    let bar: Mutex<Option<ProgressBar>> = Mutex::new(None);
-    Events::to(move |event| one(&printer, &mut bar.lock().unwrap_or_else(PoisonError::into_inner), event))
+    let shown = Mutex::new(Shown::default());
+    Events::to(move |event| one(&printer, &mut shown.lock().unwrap_or_else(PoisonError::into_inner), event))
 }
 
-fn one(printer: &Printer, bar: &mut Option<ProgressBar>, event: Event) {
+/// What is on the screen.
+#[derive(Default)]
+struct Shown {
+    bar: Option<ProgressBar>,
+    /// Whom the step was last said to wait for, and when: it is told four times a second, and ages while it is told.
+    waiting: Option<(String, Instant)>,
+}
+
+fn one(printer: &Printer, Shown { bar, waiting }: &mut Shown, event: Event) {
+    if !matches!(event, Event::Waiting { .. }) {
+        *waiting = None;
+    }
     match event {
         Event::Settled { id, what } => printer.note(&format!("entry {id} of an earlier run: {what}")),
         Event::Started { number, total, sql } => {
@@ -37,7 +51,16 @@ fn one(printer: &Printer, bar: &mut Option<ProgressBar>, event: Event) {
         }
         Event::Waiting { whom } => match bar {
             Some(bar) => bar.set_message(format!("waiting for {whom}")),
-            None => printer.note(&format!("  waiting for {whom}")),
+            None => {
+                // `session 7 (psql), idle in transaction for 5 s` is the same wait a second later.
+                let who =
+                    whom.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == ' ' || letter == 's').to_owned();
+                let is_news = waiting.as_ref().is_none_or(|(last, at)| *last != who || at.elapsed() >= WAITING_AGAIN);
+                if is_news {
+                    printer.note(&format!("  waiting for {whom}"));
+                    *waiting = Some((who, Instant::now()));
+                }
+            }
         },
         Event::Cancelling { why } => printer.note(&format!("  cancelling: {why}")),
         Event::Ended(outcome) => {

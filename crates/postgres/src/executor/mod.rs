@@ -224,6 +224,7 @@ impl Executor<'_> {
         }
         let trouble = trouble(&ended);
         if ended.reply.ends_the_session() || self.sessions.is_lost().await {
+            self.sessions.release().await;
             self.sessions = sessions::reopen(self.database).await?;
         }
         settle(open, &self.sessions, ended.took, trouble.as_ref(), self.events).await

@@ -20,6 +20,8 @@ use crate::session::{self, ReadOnlySession};
 
 /// First of the two numbers of the advisory lock: the letters `pgta`. The second is 0: one builder for the whole database.
 const LOCK_CLASS: i32 = 0x7067_7461;
+/// How long a builder is asked to give the lock back.
+const RELEASE_FOR: Duration = Duration::from_secs(2);
 /// How long a lost server is looked for.
 const RECONNECT_FOR: Duration = Duration::from_mins(1);
 
@@ -86,6 +88,13 @@ impl Sessions {
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&self.identity.process_id, &self.identity.started_at];
         self.watchdog.query(CANCEL, &parameters).await.map_err(while_doing("cancel the builder"))?;
         Ok(())
+    }
+
+    /// Gives the lock back, if the builder is still there to do it: whoever opens sessions anew would wait for these to be missed.
+    pub async fn release(&self) {
+        const UNLOCK: &str = "SELECT /* pgtailor */ pg_catalog.pg_advisory_unlock($1, 0)";
+        // A builder that is gone or hangs holds nothing that could be given back here.
+        let _ = tokio::time::timeout(RELEASE_FOR, self.builder.query(UNLOCK, &[&LOCK_CLASS])).await;
     }
 
     /// Lets the builder act as the owner of `change`'s table, where this role is a member that does not inherit the owner's rights (F101).
