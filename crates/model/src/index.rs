@@ -176,6 +176,22 @@ impl IndexDefinition {
         self.predicate.is_some() || self.keys.iter().any(|key| matches!(key.part, KeyPart::Expression(_)))
     }
 
+    /// Whether both are one index as a person and the server write it: equal, but for the text of expressions and predicates, which the
+    /// server rewrites.
+    pub fn is_same_build(&self, other: &Self) -> bool {
+        fn without_texts(definition: &IndexDefinition) -> IndexDefinition {
+            let mut plain = definition.clone();
+            plain.predicate = plain.predicate.map(|_| String::new());
+            for key in &mut plain.keys {
+                if let KeyPart::Expression(text) = &mut key.part {
+                    text.clear();
+                }
+            }
+            plain
+        }
+        without_texts(self) == without_texts(other)
+    }
+
     /// Whether an index of this definition serves every query that one of `other` serves, so that `other` is redundant beside it.
     ///
     /// True when both are B-trees with the same predicate, `other` enforces nothing, its keys are the first keys here (all in this
@@ -274,6 +290,15 @@ mod tests {
             definition.create_sql("i", &QualifiedName::new("public", "orders"), Build::Concurrent),
             "CREATE INDEX CONCURRENTLY i ON public.orders (organization_id, created_at DESC) INCLUDE (\"Total\") WHERE deleted_at IS NULL"
         );
+    }
+
+    #[test]
+    fn a_build_is_the_same_whatever_the_server_made_of_its_predicate() {
+        let asked = IndexDefinition { predicate: Some("deleted_at IS NULL".to_owned()), ..IndexDefinition::btree(["a"]) };
+        let built = IndexDefinition { predicate: Some("(deleted_at IS NULL)".to_owned()), ..asked.clone() };
+        assert!(asked.is_same_build(&built));
+        assert!(!asked.is_same_build(&IndexDefinition::btree(["a"])));
+        assert!(!asked.is_same_build(&IndexDefinition { unique: true, ..built }));
     }
 
     #[test]

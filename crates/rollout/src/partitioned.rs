@@ -37,7 +37,7 @@ struct Dance<'a> {
 impl Dance<'_> {
     /// Puts the index on a partitioned table and everything below it; returns what it is called there.
     fn cover(&mut self, table: &Table, name: &str, definition: &IndexDefinition) -> String {
-        let existing = alike(table, definition);
+        let existing = alike(table, name, definition);
         let name = existing.map_or(name, |index| index.name.as_str()).to_owned();
         self.push(
             Change::CreatePartitionedIndex {
@@ -53,7 +53,8 @@ impl Dance<'_> {
         }
         let partitions = self.snapshot.catalog.tables.iter().filter(|below| below.partition_of == Some(table.oid));
         for below in partitions {
-            let found = alike(below, definition);
+            let usual_name = free_name(words_below(below, table, &name), |_| true);
+            let found = alike(below, &usual_name, definition);
             if found.is_some_and(|index| index.valid && index.attached_to.is_some()) {
                 continue;
             }
@@ -98,9 +99,8 @@ impl Dance<'_> {
 
     /// `orders_2025_customer_id_idx` for the partition `orders_2025` and the index `orders_customer_id_idx` of `orders`.
     fn name_below(&mut self, partition: &Table, parent: &Table, parent_index: &str) -> String {
-        let rest = parent_index.strip_prefix(&parent.name.name).map_or(parent_index, |rest| rest.trim_start_matches('_'));
-        let words = vec![partition.name.name.clone(), rest.to_owned()];
         let catalog = &self.snapshot.catalog;
+        let words = words_below(partition, parent, parent_index);
         let name = free_name(words, |name| !catalog.has_relation(&partition.name.schema, name) && !self.names.contains(name));
         self.names.insert(name.clone());
         name
@@ -117,9 +117,17 @@ impl Dance<'_> {
     }
 }
 
-/// The index of this definition, a valid one before others.
-fn alike<'t>(table: &'t Table, definition: &IndexDefinition) -> Option<&'t Index> {
-    let same = table.indexes.iter().filter(|index| index.definition.as_ref() == Some(definition));
+fn words_below(partition: &Table, parent: &Table, parent_index: &str) -> Vec<String> {
+    let rest = parent_index.strip_prefix(&parent.name.name).map_or(parent_index, |rest| rest.trim_start_matches('_'));
+    vec![partition.name.name.clone(), rest.to_owned()]
+}
+
+/// The index of this definition, a valid one before others; where expressions are spelled otherwise by the server, the one of this name.
+fn alike<'t>(table: &'t Table, name: &str, definition: &IndexDefinition) -> Option<&'t Index> {
+    let same = table.indexes.iter().filter(|index| {
+        let found = index.definition.as_ref();
+        found == Some(definition) || (index.name == name && found.is_some_and(|found| definition.is_same_build(found)))
+    });
     same.max_by_key(|index| index.valid)
 }
 

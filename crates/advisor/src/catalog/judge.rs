@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use pgtailor_model::catalog::{Catalog, Index, Table};
+use pgtailor_model::catalog::{Catalog, Index, Table, TableKind};
 use pgtailor_model::declared::{CatalogPolicy, DeclaredIndex, Judged, Verdict};
 use pgtailor_model::index::{IndexDefinition, KeyPart};
 
@@ -61,9 +61,18 @@ pub fn to_create<'a>(judged: &'a [Judged], catalog: &Catalog, policy: CatalogPol
     wanted
         .filter(|one| {
             let (schema, name) = (one.entry.table.schema.as_str(), one.entry.name.as_str());
-            !catalog.has_relation(schema, name) && taken.insert((schema, name))
+            (!catalog.has_relation(schema, name) || is_half_built(one, catalog)) && taken.insert((schema, name))
         })
         .collect()
+}
+
+/// Whether the entry's index is declared on its partitioned table and waits for partitions: what is missing of it is built.
+fn is_half_built(judged: &Judged, catalog: &Catalog) -> bool {
+    let table = judged.table_oid.and_then(|oid| catalog.table_by_oid(oid));
+    table.filter(|table| table.kind == TableKind::Partitioned).is_some_and(|table| {
+        let is_it = |index: &Index| index.name == judged.entry.name && index.definition == judged.definition;
+        table.indexes.iter().any(|index| is_it(index) && !index.valid)
+    })
 }
 
 fn beside_existing(declared: &IndexDefinition, table: &Table, canonical: &Canonical) -> Option<Verdict> {
@@ -79,7 +88,8 @@ fn beside_existing(declared: &IndexDefinition, table: &Table, canonical: &Canoni
     if let Some((index, _)) = existing.iter().filter(equal).find(|(index, _)| usable(index)) {
         return Some(Verdict::Present { index: index.name.clone() });
     }
-    if let Some((index, _)) = existing.iter().find(equal) {
+    // The index of a partitioned table is invalid while partitions are without theirs, which is no fault: it is completed.
+    if let Some((index, _)) = existing.iter().find(equal).filter(|_| table.kind != TableKind::Partitioned) {
         return Some(Verdict::PresentInvalid { index: index.name.clone() });
     }
     // A constraint's index first, since it stays whatever else is dropped; then the narrowest, since it costs least to read instead.

@@ -1,6 +1,6 @@
 //! A declared entry with every name looked up and every default filled in, or what is wrong with it.
 
-use pgtailor_model::catalog::{Catalog, Table, TableKind};
+use pgtailor_model::catalog::{Catalog, Table};
 use pgtailor_model::declared::{DeclaredIndex, DeclaredKey, Verdict};
 use pgtailor_model::index::{Direction, IndexDefinition, IndexKey, KeyPart, Nulls};
 use pgtailor_model::name::{LONGEST_NAME, quote_identifier};
@@ -35,14 +35,6 @@ pub(super) fn resolve<'a>(
             Verdict::NoTable
         });
     };
-    if table.kind == TableKind::Partitioned {
-        let reason = format!(
-            "`{}` is partitioned: a concurrent build needs one build for each partition, which this version does not do; declare the index on \
-             its partitions",
-            entry.table
-        );
-        return Err(impossible(reason));
-    }
     check_name(&entry.name)?;
     let keys = entry.keys.iter().map(|key| resolve_key(key, entry, table, catalog, canonical)).collect::<Result<Vec<_>, _>>()?;
     if let Some(missing) = entry.include.iter().find(|name| table.column(name).is_none()) {

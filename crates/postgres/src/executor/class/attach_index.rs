@@ -6,7 +6,7 @@ use pgtailor_model::name::printable;
 use pgtailor_model::outcome::StepResult;
 use pgtailor_model::unit::Bytes;
 
-use super::{How, Look, Ready, nothing_to_do, oids, refused, same_build};
+use super::{How, Look, Ready, nothing_to_do, oids, refused};
 use crate::executor::error::ApplyError;
 use crate::executor::sessions::Sessions;
 use crate::executor::settle::Settling;
@@ -32,7 +32,7 @@ pub(super) async fn ready(change: &Change, indexes: &[Index], sessions: &Session
     if !part.valid && part.attached_to.is_none() && !is_declared_only(part) {
         return Ok(refused(&format!("index {} is invalid, and would keep the whole invalid", printable(name))));
     }
-    let same = part.definition.as_ref().zip(whole.definition.as_ref()).is_some_and(|(part, whole)| same_build(whole, part));
+    let same = part.definition.as_ref().zip(whole.definition.as_ref()).is_some_and(|(part, whole)| whole.is_same_build(part));
     if !same {
         return Ok(refused(&format!("index {} is not like {}", printable(name), printable(parent_index))));
     }

@@ -6,7 +6,7 @@ use pgtailor_model::ledger::State;
 use pgtailor_model::name::printable;
 use pgtailor_model::outcome::StepResult;
 
-use super::{How, Look, Ready, alike, name_refusal, nothing_to_do, oids, same_build};
+use super::{How, Look, Ready, alike, name_refusal, nothing_to_do, oids};
 use crate::executor::aside;
 use crate::executor::error::ApplyError;
 use crate::executor::sessions::Sessions;
@@ -42,7 +42,7 @@ pub(super) async fn settle(mut settling: Settling<'_>) -> Result<StepResult, App
     let open = &settling.open;
     // By its name only when it is also like what was asked for: an entry that was left open makes nobody else's index ours (F31). One that
     // is like it and valid is what was wanted, whoever made it; the entry then speaks of it.
-    let is_like = |index: &Index| index.definition.as_ref().is_none_or(|found| same_build(definition, found));
+    let is_like = |index: &Index| index.definition.as_ref().is_none_or(|found| definition.is_same_build(found));
     let is_ours = |index: &&Index| {
         let has_name = index.name == *name || index.name == aside::name(index.oid);
         open.index_oid == Some(index.oid) || (has_name && !open.indexes_before.contains(&index.oid) && is_like(index))
@@ -58,7 +58,7 @@ pub(super) async fn settle(mut settling: Settling<'_>) -> Result<StepResult, App
     };
     let found = Move { index_oid: Some(index.oid), built: index.definition.as_ref(), ..Move::default() };
     if index.valid && index.ready && index.live {
-        if !index.definition.as_ref().is_some_and(|built| same_build(definition, built)) {
+        if !index.definition.as_ref().is_some_and(|built| definition.is_same_build(built)) {
             settling.go(State::NeedsHuman, Move { note: Some("the index is not what was asked for"), ..found }).await?;
             let reason =
                 format!("index {} exists but is not what was asked for; look at it before anything else", printable(name));

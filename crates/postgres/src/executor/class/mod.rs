@@ -18,7 +18,7 @@ mod storage_parameters;
 
 use pgtailor_model::catalog::Index;
 use pgtailor_model::change::Change;
-use pgtailor_model::index::{IndexDefinition, KeyPart};
+use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::{Oid, QualifiedName, printable};
 use pgtailor_model::outcome::StepResult;
 
@@ -118,26 +118,11 @@ fn oids(indexes: &[Index]) -> Vec<Oid> {
     indexes.iter().map(|index| index.oid).collect()
 }
 
-/// Whether two definitions describe one build: equal, but for the spelling of expressions and predicates, which the server rewrites.
-fn same_build(asked: &IndexDefinition, built: &IndexDefinition) -> bool {
-    fn without_spelling(definition: &IndexDefinition) -> IndexDefinition {
-        let mut plain = definition.clone();
-        plain.predicate = plain.predicate.map(|_| String::new());
-        for key in &mut plain.keys {
-            if let KeyPart::Expression(text) = &mut key.part {
-                text.clear();
-            }
-        }
-        plain
-    }
-    without_spelling(asked) == without_spelling(built)
-}
-
 /// An index of `definition`, or of `name` and like it: expressions are spelled otherwise by the server, so then the name must agree, too.
 fn alike<'i>(indexes: &'i [Index], name: &str, definition: &IndexDefinition) -> Option<&'i Index> {
     indexes.iter().find(|index| {
         let found = index.definition.as_ref();
-        found == Some(definition) || (index.name == name && found.is_some_and(|found| same_build(definition, found)))
+        found == Some(definition) || (index.name == name && found.is_some_and(|found| definition.is_same_build(found)))
     })
 }
 
@@ -158,7 +143,7 @@ fn keeps(index: &Index, definition: &IndexDefinition, undoes: bool) -> Option<St
     if found.unique && !undoes {
         return Some("is unique: it refuses duplicates even if no query reads it; it stays".to_owned());
     }
-    (!same_build(definition, found)).then(|| "is not what the ledger says that it was; it stays".to_owned())
+    (!definition.is_same_build(found)).then(|| "is not what the ledger says that it was; it stays".to_owned())
 }
 
 async fn current_name(sessions: &Sessions, table: Oid) -> Result<Option<QualifiedName>, ApplyError> {
@@ -188,15 +173,6 @@ async fn name_refusal(sessions: &Sessions, schema: &str, name: &str) -> Result<O
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_build_is_the_same_whatever_the_server_made_of_its_predicate() {
-        let asked = IndexDefinition { predicate: Some("deleted_at IS NULL".to_owned()), ..IndexDefinition::btree(["a"]) };
-        let built = IndexDefinition { predicate: Some("(deleted_at IS NULL)".to_owned()), ..asked.clone() };
-        assert!(same_build(&asked, &built));
-        assert!(!same_build(&asked, &IndexDefinition::btree(["a"])));
-        assert!(!same_build(&asked, &IndexDefinition { unique: true, ..built }));
-    }
 
     #[test]
     fn a_unique_index_goes_only_when_it_was_ours() {

@@ -9,7 +9,7 @@ use pgtailor_model::ledger::State;
 use pgtailor_model::name::printable;
 use pgtailor_model::outcome::StepResult;
 
-use super::{How, Look, Ready, oids, refused, same_build};
+use super::{How, Look, Ready, oids, refused};
 use crate::executor::aside;
 use crate::executor::error::ApplyError;
 use crate::executor::settle::Settling;
@@ -21,7 +21,7 @@ pub(super) fn ready(change: &Change, indexes: &[Index]) -> Look {
     let Some(found) = indexes.iter().find(|index| index.name == *name) else {
         return refused(&format!("index {} is gone or was renamed since the decision was taken", printable(name)));
     };
-    if !found.definition.as_ref().is_some_and(|found| same_build(definition, found)) {
+    if !found.definition.as_ref().is_some_and(|found| definition.is_same_build(found)) {
         return refused(&format!("index {} is not what it was when the decision was taken", printable(name)));
     }
     if found.oid != *index_oid && found.valid {
@@ -56,7 +56,7 @@ pub(super) async fn settle(mut settling: Settling<'_>) -> Result<StepResult, App
     let indexes = sessions.indexes_of(*table_oid).await?;
     let is_new = |index: &Index| !settling.open.indexes_before.contains(&index.oid);
     // Another invalid index that is new on the table is somebody else's, unless it is the same index once more (F66).
-    let is_like = |index: &Index| index.definition.as_ref().is_some_and(|found| same_build(definition, found));
+    let is_like = |index: &Index| index.definition.as_ref().is_some_and(|found| definition.is_same_build(found));
     let rebuilt = indexes.iter().find(|index| index.name == *name && index.oid != *index_oid && is_new(index));
     let left: Vec<&Index> = indexes
         .iter()
