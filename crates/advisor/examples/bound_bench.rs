@@ -157,7 +157,7 @@ impl Costs for Planner {
                 numbers.share();
                 cost *= if numbers.share() < 0.05 { 1.0 + 0.05 * numbers.share() } else { 1.0 };
             }
-            self.facts[*question].learn(Fact { visible, used, cost });
+            self.facts[*question].learn(Fact { visible, used, floor: cost, cost });
         }
         Ok(())
     }

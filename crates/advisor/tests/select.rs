@@ -52,7 +52,7 @@ impl Costs for Plans {
     fn ask(&mut self, asked: &[(usize, Set)]) -> Result<(), Infallible> {
         for (question, visible) in asked {
             let (used, cost) = self.cheapest(*question, visible).clone();
-            self.facts[*question].learn(Fact { visible: visible.clone(), used, cost });
+            self.facts[*question].learn(Fact { visible: visible.clone(), used, floor: cost, cost });
             self.calls.set(self.calls.get() + 1);
         }
         Ok(())

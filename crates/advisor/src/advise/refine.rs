@@ -8,7 +8,7 @@ use super::elements::Elements;
 use super::justified::unjustified;
 use super::plainer::plainer;
 use super::questions::Baseline;
-use crate::cost::{Costs, Element, Engine, Item, Set};
+use crate::cost::{Costs, Element, Engine, Item, Set, price};
 use crate::select::{cost_of, paying, planned};
 
 /// The answer, every question planned with exactly it.
@@ -142,7 +142,7 @@ fn regression<W: WhatIf>(
     let mut worst: Option<(Element, usize, f64)> = None;
     for (question, (plan, before)) in plans.iter().zip(&baseline.costs).enumerate() {
         let (Some(plan), Some(before)) = (plan, before) else { continue };
-        let factor = plan.cost / before.max(f64::MIN_POSITIVE);
+        let factor = price(plan) / before.max(f64::MIN_POSITIVE);
         if factor <= limit || worst.is_some_and(|(.., most)| most >= factor) {
             continue;
         }

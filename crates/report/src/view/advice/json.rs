@@ -39,6 +39,7 @@ pub fn advice(advice: &Advice) -> Value {
         "cost_before": advice.cost_before,
         "cost_after": advice.cost_after,
         "cost_provenance": "what-if",
+        "early_stops": advice.early_stops,
         "upkeep": advice.upkeep,
         "size_bytes": advice.size,
         "size_provenance": "estimated",
@@ -134,6 +135,8 @@ fn statement(one: &AdvisedStatement) -> Value {
         "share": one.share,
         "cost_before": one.before,
         "cost_after": one.after,
+        "early_stop_before": one.early_stop_before,
+        "early_stop_after": one.early_stop_after,
         "worst_binding": one.worst_binding,
         "uses": one.uses,
     })

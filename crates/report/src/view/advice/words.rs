@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use pgtailor_model::advice::{Advice, Loss, Rejected, Upkeep, Weighing};
+use pgtailor_model::advice::{Advice, AdvisedStatement, Loss, Rejected, Upkeep, Weighing};
 use pgtailor_model::unit::{Bytes, f64_as_count, three_digits};
 
 use crate::number::{counted, percent, reduction, reduction_words, short_count};
@@ -39,10 +39,35 @@ pub fn summary(advice: &Advice) -> String {
         String::new()
     };
     format!(
-        "The workload's planner cost {changes} {before} to {after}{upkeep}; new indexes take {} (estimated). Costs are what-if, planned and \
+        "The workload's planner cost {changes} {before} to {after}{upkeep}; new indexes take {} (estimated).{} Costs are what-if, planned and \
          not measured, and no times.",
-        advice.size
+        advice.size,
+        early_stops(advice)
     )
+}
+
+/// What of the costs the planner does not see, as a sentence after another.
+fn early_stops(advice: &Advice) -> String {
+    let Some(stops) = advice.early_stops else { return String::new() };
+    format!(
+        " Of that, {} before and {} after are the price of plans of {} that mean to stop early and may not: the planner alone sees {} and {}.",
+        cost(stops.before),
+        cost(stops.after),
+        counted(stops.statements, "statement", "statements"),
+        cost(advice.planner_before()),
+        cost(advice.planner_after())
+    )
+}
+
+/// What of a statement's costs the planner does not see, as a clause behind others; empty where no plan of it stops early.
+pub fn early_stop(statement: &AdvisedStatement) -> String {
+    let (before, after) = (statement.early_stop_before, statement.early_stop_after);
+    match (before > 0.0, after > 0.0) {
+        (false, false) => String::new(),
+        (true, false) => format!("; {} of the first is the price of an early stop", cost(before)),
+        (false, true) => format!("; {} of the second is the price of an early stop", cost(after)),
+        (true, true) => format!("; {} and {} of them are the price of early stops", cost(before), cost(after)),
+    }
 }
 
 /// Why nothing is recommended.
