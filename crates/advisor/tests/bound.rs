@@ -48,7 +48,7 @@ impl Planner {
     }
 
     fn cost(&self, program: &Program, chosen: &Set) -> f64 {
-        program.upkeep(chosen) + self.questions.iter().map(|question| question.weight * question.plan(chosen).cost).sum::<f64>()
+        program.price(chosen) + self.questions.iter().map(|question| question.weight * question.plan(chosen).cost).sum::<f64>()
     }
 
     /// The cheapest of all configurations within the limits.
@@ -118,12 +118,19 @@ fn elements() -> impl Strategy<Value = Vec<Terms>> {
     let terms = (
         1..100_u64,
         prop_oneof![Just(0.0), 0.0..10.0],
+        prop_oneof![Just(0.0), 0.0..5.0],
         0..2_u32,
         prop::bool::weighted(0.9),
         prop::option::weighted(0.2, any::<bool>()),
     );
-    let terms =
-        terms.prop_map(|(size, upkeep, table, is_counted, fixed)| Terms { size: Bytes(size), upkeep, table, is_counted, fixed });
+    let terms = terms.prop_map(|(size, upkeep, least, table, is_counted, fixed)| Terms {
+        size: Bytes(size),
+        upkeep,
+        least,
+        table,
+        is_counted,
+        fixed,
+    });
     vec(terms, ELEMENTS)
 }
 

@@ -223,8 +223,12 @@ pub struct AdviceLimits {
     pub per_table: Option<usize>,
     /// Upkeep of new indexes together, as a fraction of the workload's cost before.
     pub upkeep: Option<f64>,
-    /// Least gain of a single index beside the others, as a fraction of the workload's cost before.
+    /// Least gain of a single index beside the others, as a fraction of the workload's cost that is left with them.
     pub minimal_gain: f64,
+    /// The same for its size: for each fraction of the size of tables and indexes by which it makes the database larger. `None` is 1, or next to
+    /// nothing within a budget, which says itself what size is worth.
+    #[serde(default)]
+    pub gain_per_size: Option<f64>,
     /// How much dearer any statement may get: 0.1 is a tenth; `None` is as much as it likes.
     pub regression: Option<f64>,
     /// Most key columns.
@@ -330,6 +334,13 @@ pub enum Loss {
         /// What writes pay, planner cost.
         upkeep: f64,
     },
+    /// It gains less than an index of its size must.
+    Size {
+        /// What it gains beside the recommendations, planner cost.
+        gain: f64,
+        /// What it would have to gain, planner cost.
+        least: f64,
+    },
     /// It does not fit beside what gains more.
     Limit {
         /// What it gains beside the recommendations, planner cost.
@@ -375,11 +386,11 @@ pub struct AdvisedStatement {
     pub uses: Vec<String>,
 }
 
-/// How far from the best an answer can be. It holds for the candidates and limits of this run, as far as one more index never makes a plan
-/// dearer.
+/// How far from the best an answer can be, by the rule by which it was chosen: cost, and for each index the least that it must gain. It holds for
+/// the candidates and limits of this run, as far as one more index never makes a plan dearer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bound {
-    /// No set of candidates within the limits brings the workload's cost below this.
+    /// `cost_after` less the most by which any set of candidates within the limits could be better.
     pub lower: f64,
     /// `(cost_after - lower) / cost_after`, 0 to 1.
     pub gap: f64,

@@ -6,6 +6,7 @@ use pgtailor_model::advice::Upkeep;
 use pgtailor_model::catalog::{Index, Table};
 use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::Oid;
+use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::{Bytes, Rows};
 use pgtailor_model::what_if::{CandidateIndex, CandidateStatistics, WhatIf};
 
@@ -15,8 +16,15 @@ use super::questions::Baseline;
 use crate::bound::{Limits, Terms};
 use crate::candidate::{Refused, Subject, Support};
 use crate::cost::{Asked, Element, Item, Set};
-use crate::select::Problem;
+use crate::select::{LeastGain, Problem};
 use crate::upkeep::{IndexSize, Rates, TableWrites, upkeep, writes};
+
+/// An index must make the workload cheaper by a tenth of the part by which it makes the database larger. A part of a part, so it does not
+/// matter in which units either is paid.
+const A_TENTH: f64 = 0.1;
+
+/// The same where a budget says what size is worth: a thousandth, which decides between sets that are as good.
+const TIE: f64 = 0.001;
 
 /// The elements of one run.
 pub(super) struct Elements {
@@ -112,6 +120,7 @@ impl Elements {
         self.problem.program.elements.push(Terms {
             size: if is_counted { size } else { Bytes(0) },
             upkeep: upkeep.cost,
+            least: 0.0,
             table: table.0,
             is_counted,
             fixed: None,
@@ -136,7 +145,10 @@ impl Elements {
             number_per_table: limits.per_table.map(most),
             upkeep: limits.upkeep.map(|share| share * baseline.cost),
         };
-        self.problem.minimal_gain = limits.minimal_gain * baseline.cost;
+        // Of two sets that are as good the smaller is taken, whatever a budget allows.
+        let per_size = limits.gain_per_size.unwrap_or(if limits.budget.is_some() { TIE } else { A_TENTH });
+        let per_byte = per_size / size_of_all(request.snapshot).max(1.0);
+        self.problem.least = LeastGain { share: limits.minimal_gain, per_byte };
     }
 
     /// By question: the candidates that were proposed for its statement.
@@ -160,6 +172,15 @@ impl Elements {
     pub(super) fn table<'a>(&self, element: Element, request: &Request<'a>) -> Option<&'a Table> {
         request.snapshot.catalog.table_by_oid(Oid(self.problem.terms(element)?.table))
     }
+}
+
+/// Bytes of all tables and indexes that are there.
+fn size_of_all(snapshot: &Snapshot) -> f64 {
+    let of_table = |table: &Table| {
+        let own = table.size.unwrap_or_else(|| table.pages.bytes(u64::from(snapshot.server.block_size)));
+        own.as_f64() + table.indexes.iter().filter_map(|index| index.size).map(Bytes::as_f64).sum::<f64>()
+    };
+    snapshot.catalog.tables.iter().map(of_table).sum()
 }
 
 /// Whether an index could be dropped: nothing but plans needs it, and either it was never used since counting began, or another one, there

@@ -8,7 +8,6 @@ mod evidence;
 mod justified;
 mod losers;
 mod name;
-mod plainer;
 pub(crate) mod questions;
 mod references;
 mod refine;
@@ -27,6 +26,8 @@ use crate::candidate::{Candidates, Context, propose};
 use crate::catalog::worth;
 use crate::cost::Engine;
 use crate::select;
+
+use self::refine::Refined;
 
 pub use name::free_name;
 pub use references::needed_tables;
@@ -89,22 +90,25 @@ pub fn advise<W: WhatIf>(
     elements.limit(request, &baseline);
     let supported = elements.supported(engine.asked());
     let effort = select::Effort { calls: request.calls, patience: 2 };
-    let chosen = select::select(&mut engine, &elements.problem, &supported, effort, keep_going)?;
+    let chosen = select::select(&mut engine, &mut elements.problem, &supported, effort, keep_going)?;
     let mut refined = refine::refine(request, &mut engine, &elements, &baseline, &chosen.elements)?;
-    let incumbent = Incumbent { chosen: refined.elements.clone(), cost: refined.cost };
-    let outcome = bounded::bounded(request, &mut engine, &elements.problem.program, &incumbent, keep_going)?;
+    let counts = |refined: &Refined| refined.cost + elements.problem.least_of(&refined.elements);
+    let incumbent = Incumbent { chosen: refined.elements.clone(), cost: counts(&refined) };
+    // The gap is told as a part of the cost alone.
+    let gap = request.gap * (refined.cost / incumbent.cost.max(f64::MIN_POSITIVE)).min(1.0);
+    let outcome = bounded::bounded(request, gap, &mut engine, &elements.problem.program, &incumbent, keep_going)?;
     if let Some(better) = &outcome.improved {
         let again = refine::refine(request, &mut engine, &elements, &baseline, &better.chosen)?;
-        if again.cost < refined.cost {
+        if counts(&again) < counts(&refined) {
             refined = again;
         }
     }
     let mut advice = evidence::advice(request, &mut engine, &elements, &baseline, &refined, unplanned, keep_going)?;
-    let lower = outcome.lower.min(advice.cost_after);
-    let gap = if advice.cost_after > 0.0 { (advice.cost_after - lower) / advice.cost_after } else { 0.0 };
-    // A plainer answer than the best is not the best.
+    let better = (counts(&refined) - outcome.lower).clamp(0.0, advice.cost_after.max(0.0));
+    let gap = if advice.cost_after > 0.0 { better / advice.cost_after } else { 0.0 };
+    // What was taken back after the search, because a statement got dearer by it, is not the best.
     let proven = outcome.is_proven() && gap <= bound::PROVEN;
-    advice.bound = Bound { lower, gap, candidates: elements.items.len(), proven };
+    advice.bound = Bound { lower: advice.cost_after - better, gap, candidates: elements.items.len(), proven };
     advice.effort = Effort {
         what_if_calls: engine.calls(),
         plans_derived: engine.costs_derived(),

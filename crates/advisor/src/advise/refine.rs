@@ -6,7 +6,6 @@ use pgtailor_model::what_if::{Planned, WhatIf};
 use super::Request;
 use super::elements::Elements;
 use super::justified::unjustified;
-use super::plainer::plainer;
 use super::questions::Baseline;
 use crate::cost::{Costs, Element, Engine, Item, Set, price};
 use crate::select::{cost_of, paying, planned};
@@ -37,7 +36,6 @@ pub(super) fn refine<W: WhatIf>(
 ) -> Result<Refined, W::Error> {
     let mut chosen = found.clone();
     let mut regressions = Vec::new();
-    let mut is_plain = false;
     let mut kept = Set::new();
     let mut direct = Direct::of(engine, elements, baseline);
     loop {
@@ -57,15 +55,6 @@ pub(super) fn refine<W: WhatIf>(
         if let Some(existing) = idle(engine, elements, &chosen.difference(&kept), &chosen, &direct.plans, cost)? {
             chosen.remove(existing);
             continue;
-        }
-        if !is_plain {
-            // Once, so that it ends: what is exchanged is planned directly, too, and must pay.
-            is_plain = true;
-            let plain = plainer(request, engine, elements, &chosen, cost)?;
-            if plain != chosen {
-                chosen = plain;
-                continue;
-            }
         }
         if let Some(existing) = unjustified(request, elements, &chosen) {
             kept.insert(existing);

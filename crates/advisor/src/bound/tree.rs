@@ -307,6 +307,6 @@ mod tests {
     }
 
     fn terms(n: usize) -> Vec<Terms> {
-        vec![Terms { size: Bytes(1), upkeep: 0.0, table: 0, is_counted: true, fixed: None }; n]
+        vec![Terms { size: Bytes(1), upkeep: 0.0, least: 0.0, table: 0, is_counted: true, fixed: None }; n]
     }
 }

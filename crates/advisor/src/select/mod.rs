@@ -17,7 +17,7 @@ use crate::cost::{Costs, Element, Meter, Set};
 use self::options::Options;
 
 pub use front::front;
-pub use limits::Problem;
+pub use limits::{LeastGain, Problem};
 pub use order::order;
 pub use paying::paying;
 
@@ -65,7 +65,8 @@ pub fn planned<C: Costs>(costs: &mut C, problem: &Problem, elements: &Set) -> Re
     Ok(cost_of(costs, problem, elements).1)
 }
 
-/// The best set that is found with `effort`, while `keep_going`; the plans with what exists must be known already.
+/// The best set that is found with `effort`, while `keep_going`; the plans with what exists must be known already. What candidates must gain is
+/// set anew as the cost that is left becomes known.
 ///
 /// It starts from `supported`: by question, the candidates that were proposed for it.
 ///
@@ -73,7 +74,7 @@ pub fn planned<C: Costs>(costs: &mut C, problem: &Problem, elements: &Set) -> Re
 /// When the planner cannot be asked.
 pub fn select<C: Costs>(
     costs: &mut C,
-    problem: &Problem,
+    problem: &mut Problem,
     supported: &[Set],
     effort: Effort,
     keep_going: &mut dyn FnMut() -> bool,
@@ -85,28 +86,45 @@ pub fn select<C: Costs>(
     // A first answer comes of the first layer: when time is short, that is better than to have looked deeper and chosen nothing.
     let layers = probe::first_layer(costs, problem, supported);
     let layers = probe::peeled(costs, problem, layers)?;
-    let found = search::filled(&Options::of(costs, problem), problem);
-    let found = trimmed(costs, problem, found)?;
-    if found.cost < best.cost {
-        best = found;
+    problem.expect(least_left(costs));
+    let options = Options::of(costs, problem);
+    // Twice: what is left is known only when something is chosen.
+    for _ in 0..2 {
+        let found = trimmed(costs, problem, search::filled(&options, problem))?;
+        keep_better(problem, &mut best, found);
     }
     probe::peel(costs, problem, layers, keep_going)?;
     let mut idle = 0;
     while idle <= effort.patience && keep_going() {
         let found = search::search(&Options::of(costs, problem), problem, &best.elements, keep_going);
         let found = trimmed(costs, problem, found)?;
-        if found.cost < best.cost {
-            best = found;
-            idle = 0;
-        } else {
-            idle += 1;
-        }
+        idle = if keep_better(problem, &mut best, found) { 0 } else { idle + 1 };
         if costs.left() == 0 {
             break;
         }
         probe::around(costs, problem, &best.elements, keep_going)?;
     }
     Ok(best)
+}
+
+/// What all questions cost at least with the best plan that was seen of each.
+fn least_left<C: Costs>(costs: &C) -> f64 {
+    let least = |question: usize| {
+        let seen = costs.facts(question).all().iter().map(|fact| fact.cost);
+        costs.weight(question) * seen.fold(f64::INFINITY, f64::min)
+    };
+    (0..costs.questions()).filter(|question| costs.weight(*question) > 0.0).map(least).filter(|cost| cost.is_finite()).sum()
+}
+
+/// Takes `found` for the best if it is, by what having its elements counts, too, and sets that by what is left then.
+fn keep_better(problem: &mut Problem, best: &mut Chosen, found: Chosen) -> bool {
+    let counts = |chosen: &Chosen| chosen.cost + problem.least_of(&chosen.elements);
+    let is_better = counts(&found) < counts(best) * (1.0 - 1e-12);
+    if is_better {
+        *best = found;
+        problem.expect(best.cost);
+    }
+    is_better
 }
 
 /// By how much the workload's cost changes when `element` comes to `elements`, upkeep included; what is not known of either is planned.

@@ -37,7 +37,7 @@ pub(super) struct State {
     /// By element: whether it is chosen.
     there: Vec<bool>,
     taken: Vec<usize>,
-    /// The workload's cost, upkeep included.
+    /// The workload's cost, with what having the elements counts.
     pub(super) cost: f64,
 }
 
@@ -112,7 +112,7 @@ impl Options {
         }
         let taken: Vec<usize> = self.questions.iter().map(|question| question.first(0, |used| is_within(used, &there))).collect();
         let cost: f64 = self.questions.iter().zip(&taken).map(|(question, taken)| question.cost(*taken)).sum();
-        State { cost: cost + problem.upkeep_of(&chosen), taken, there, chosen }
+        State { cost: cost + problem.price_of(&chosen), taken, there, chosen }
     }
 
     /// The first option of each question that `bundle` makes possible and that the planner prefers to what is taken: question and option.
@@ -158,7 +158,7 @@ impl Options {
     pub(super) fn add(&self, problem: &Problem, state: &mut State, bundle: &Bundle) {
         let new = bundle.elements.difference(&state.chosen);
         state.chosen = state.chosen.union(&new);
-        state.cost += problem.upkeep_of(&new);
+        state.cost += problem.price_of(&new);
         let improved: Vec<(usize, usize)> = self.improved(state, bundle).collect();
         for (number, option) in improved {
             let question = &self.questions[number];
@@ -173,7 +173,7 @@ impl Options {
     /// Takes `element` away, which is there.
     pub(super) fn remove(&self, problem: &Problem, state: &mut State, element: Element) {
         state.chosen.remove(element);
-        state.cost -= problem.upkeep(element);
+        state.cost -= problem.price(element);
         let Some(position) = position(element) else { return };
         state.there[position] = false;
         for number in &self.by_element[position] {

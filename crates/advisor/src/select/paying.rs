@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Problem, losses};
 use crate::cost::{Costs, Element, Set};
 
-/// Takes candidates away that gain less than the least beside the others, the weakest first. What each that is left gains.
+/// Takes candidates away that gain no more than they must beside the others, the weakest first. What each that is left gains.
 ///
 /// A member is looked at again only when one went that shares a question with it: a workload has thousands of questions and hundreds of
 /// members, and each member concerns few.
@@ -18,8 +18,10 @@ pub fn paying<C: Costs>(costs: &mut C, problem: &Problem, chosen: &mut Set) -> R
     let mut gains: BTreeMap<Element, f64> = BTreeMap::new();
     loop {
         gains.extend(losses(costs, problem, chosen, &open)?);
-        let weakest = gains.iter().filter(|(_, loss)| **loss < problem.minimal_gain || **loss <= 0.0);
-        let Some(weakest) = weakest.min_by(|one, other| one.1.total_cmp(other.1)).map(|(member, _)| *member) else {
+        // How much it gains beyond what it must.
+        let beyond = |(member, loss): (&Element, &f64)| (*member, loss - problem.terms(*member).map_or(0.0, |terms| terms.least));
+        let weakest = gains.iter().map(beyond).filter(|(_, beyond)| *beyond <= 0.0);
+        let Some((weakest, _)) = weakest.min_by(|one, other| one.1.total_cmp(&other.1)) else {
             return Ok(gains.into_iter().collect());
         };
         chosen.remove(weakest);

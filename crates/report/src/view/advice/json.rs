@@ -26,6 +26,7 @@ pub fn advice(advice: &Advice) -> Value {
             "per_table": limits.per_table,
             "upkeep": limits.upkeep,
             "minimal_gain": limits.minimal_gain,
+            "gain_per_size": limits.gain_per_size,
             "regression": limits.regression,
             "columns": limits.columns,
         },
@@ -121,6 +122,7 @@ fn verdict(loss: &Loss) -> &'static str {
         Loss::Unused => "unused",
         Loss::Overlapped { .. } => "overlapped",
         Loss::Upkeep { .. } => "upkeep",
+        Loss::Size { .. } => "size",
         Loss::Limit { .. } => "limit",
         Loss::Regression { .. } => "regression",
     }
