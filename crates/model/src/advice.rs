@@ -225,8 +225,8 @@ pub struct AdviceLimits {
     pub upkeep: Option<f64>,
     /// Least gain of a single index beside the others, as a fraction of the workload's cost that is left with them.
     pub minimal_gain: f64,
-    /// The same for its size: for each fraction of the size of tables and indexes by which it makes the database larger. `None` is 1, or next to
-    /// nothing within a budget, which says itself what size is worth.
+    /// The same for its size: for each fraction of the size of tables and indexes by which it makes the database larger. `None` is a quarter, or
+    /// next to nothing within a budget, which says itself what size is worth.
     #[serde(default)]
     pub gain_per_size: Option<f64>,
     /// How much dearer any statement may get: 0.1 is a tenth; `None` is as much as it likes.

@@ -19,12 +19,19 @@ use crate::cost::{Asked, Element, Item, Set};
 use crate::select::{LeastGain, Problem};
 use crate::upkeep::{IndexSize, Rates, TableWrites, upkeep, writes};
 
-/// An index must make the workload cheaper by a tenth of the part by which it makes the database larger. A part of a part, so it does not
+/// An index must make the workload cheaper by a quarter of the part by which it makes the database larger. A part of a part, so it does not
 /// matter in which units either is paid.
-const A_TENTH: f64 = 0.1;
+const A_QUARTER: f64 = 0.25;
 
 /// The same where a budget says what size is worth: a thousandth, which decides between sets that are as good.
 const TIE: f64 = 0.001;
+
+/// Candidates of which the sizes are asked at once: as many take a second or two of a twin, which makes each.
+const AT_A_TIME: usize = 500;
+
+/// Why a candidate was not considered when time was up.
+const TOO_LATE: &str =
+    "the time limit left none to make it and look at its size: statements that are executed more often came first";
 
 /// The elements of one run.
 pub(super) struct Elements {
@@ -45,12 +52,13 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    /// Asks the port for the size of each candidate.
+    /// Asks the port for the size of each candidate, while `keep_going`.
     pub(super) fn of<W: WhatIf>(
         request: &Request<'_>,
         proposed: BTreeMap<Subject, Support>,
         refused: BTreeSet<Refused>,
         what_if: &mut W,
+        keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Self, W::Error> {
         let snapshot = request.snapshot;
         let writes = writes(request.workload, snapshot, request.counters_belong);
@@ -82,18 +90,28 @@ impl Elements {
                 Subject::Index(candidate) => candidates.push((candidate, support)),
             }
         }
-        let indexes: Vec<CandidateIndex> = candidates.iter().map(|(candidate, _)| candidate.clone()).collect();
-        for ((candidate, support), size) in candidates.into_iter().zip(what_if.sizes(&indexes)?) {
-            match size {
-                Ok(size) => {
-                    let size = size.pages.bytes(block);
-                    let (table, definition) = (candidate.table, candidate.definition.clone());
-                    elements.add(Item::Candidate(candidate), table, &definition, size, support, request, &writes, &rates);
-                }
-                Err(reason) => {
-                    elements.refused.insert(Refused { subject: Subject::Index(candidate), reason });
+        // What serves most executions comes first, so that a time limit leaves out what matters least.
+        let calls =
+            |support: &Support| -> u64 { support.queries.iter().map(|query| request.workload.queries[*query].calls).sum() };
+        candidates.sort_by(|one, other| calls(&other.1).cmp(&calls(&one.1)).then_with(|| one.0.cmp(&other.0)));
+        let mut sized: Vec<(CandidateIndex, Support, Bytes)> = Vec::new();
+        for (number, some) in candidates.chunks(AT_A_TIME).enumerate() {
+            let indexes: Vec<CandidateIndex> = some.iter().map(|(candidate, _)| candidate.clone()).collect();
+            let has_time = number == 0 || keep_going();
+            let sizes = if has_time { what_if.sizes(&indexes)? } else { vec![Err(TOO_LATE.to_owned()); indexes.len()] };
+            for ((candidate, support), size) in some.iter().zip(sizes) {
+                match size {
+                    Ok(size) => sized.push((candidate.clone(), support.clone(), size.pages.bytes(block))),
+                    Err(reason) => {
+                        elements.refused.insert(Refused { subject: Subject::Index(candidate.clone()), reason });
+                    }
                 }
             }
+        }
+        sized.sort_by(|one, other| one.0.cmp(&other.0));
+        for (candidate, support, size) in sized {
+            let (table, definition) = (candidate.table, candidate.definition.clone());
+            elements.add(Item::Candidate(candidate), table, &definition, size, support, request, &writes, &rates);
         }
         for (table, index, definition, size) in existing {
             elements.add(Item::Existing(index), table, &definition, size, Support::default(), request, &writes, &rates);
@@ -146,7 +164,7 @@ impl Elements {
             upkeep: limits.upkeep.map(|share| share * baseline.cost),
         };
         // Of two sets that are as good the smaller is taken, whatever a budget allows.
-        let per_size = limits.gain_per_size.unwrap_or(if limits.budget.is_some() { TIE } else { A_TENTH });
+        let per_size = limits.gain_per_size.unwrap_or(if limits.budget.is_some() { TIE } else { A_QUARTER });
         let per_byte = per_size / size_of_all(request.snapshot).max(1.0);
         self.problem.least = LeastGain { share: limits.minimal_gain, per_byte };
     }

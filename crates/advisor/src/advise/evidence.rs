@@ -18,7 +18,7 @@ use super::name::free_name;
 use super::questions::Baseline;
 use super::refine::Refined;
 use crate::cost::{Asked, Element, Engine, Item, Set, price};
-use crate::select::{self, Chosen, added, order, planned};
+use crate::select::{self, Chosen, added, foresee, order, planned};
 
 /// Everything but the bound and what it took.
 pub(super) fn advice<W: WhatIf>(
@@ -89,7 +89,9 @@ fn steps<W: WhatIf>(engine: &mut Engine<'_, W>, elements: &Elements, refined: &R
     let members: Set = refined.losses.iter().map(|(element, _)| *element).collect();
     let mut before = planned(engine, problem, &there)?;
     let mut steps = Vec::new();
-    for element in order(engine, problem, &there, &members) {
+    let order = order(engine, problem, &there, &members);
+    foresee(engine, &there, &order)?;
+    for element in order {
         let after = before + added(engine, problem, &there, element)?;
         there.insert(element);
         steps.push(Step { element, before, after, elements: there.clone() });

@@ -144,6 +144,25 @@ pub fn added<C: Costs>(costs: &mut C, problem: &Problem, elements: &Set, element
     Ok(problem.upkeep(element) - gained)
 }
 
+/// Plans what is not known of each member of `order` coming to those before it, which are `there` first: all at once.
+///
+/// # Errors
+/// When the planner cannot be asked.
+pub fn foresee<C: Costs>(costs: &mut C, there: &Set, order: &[Element]) -> Result<(), C::Error> {
+    let mut there = there.clone();
+    let mut unknown: Vec<(usize, Set)> = Vec::new();
+    for element in order {
+        let with = there.with(*element);
+        for question in concerned(costs, *element) {
+            unknown.extend([&there, &with].into_iter().filter_map(|there| request(costs, question, there)));
+        }
+        there = with;
+    }
+    unknown.sort();
+    unknown.dedup();
+    costs.ask(&unknown)
+}
+
 /// By candidate among `members` of `elements`: by how much the workload's cost would rise without it, upkeep included; what is not known is
 /// planned, all at once.
 ///

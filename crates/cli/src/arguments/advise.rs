@@ -83,7 +83,7 @@ pub struct LimitArguments {
     #[arg(long, value_name = "PERCENT", default_value = "0.1%", value_parser = share)]
     pub min_gain: f64,
 
-    /// Least gain of an index for its size, of the part by which it makes the database larger; 100 %, and with a budget next to nothing
+    /// Least gain of an index for its size, of the part by which it makes the database larger; 25 %, and 0.1 % with a budget
     #[arg(long, value_name = "PERCENT", value_parser = percentage)]
     pub min_gain_per_size: Option<f64>,
 

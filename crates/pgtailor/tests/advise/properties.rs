@@ -94,7 +94,7 @@ fn every_member_is_worth_its_size(snapshot: &Snapshot, advice: &Advice) {
         there += table.size.unwrap_or_else(|| table.pages.bytes(block)).as_f64();
         there += table.indexes.iter().filter_map(|index| index.size).map(Bytes::as_f64).sum::<f64>();
     }
-    let least = |size: Bytes| advice.cost_after * (advice.limits.minimal_gain + 0.1 * size.as_f64() / there);
+    let least = |size: Bytes| advice.cost_after * (advice.limits.minimal_gain + 0.25 * size.as_f64() / there);
     for one in &advice.recommendations {
         assert!(one.loss_without > 0.9 * least(one.size), "{} gains {}\n{}", one.sql, one.loss_without, told(advice));
     }
