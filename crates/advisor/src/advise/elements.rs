@@ -94,22 +94,22 @@ impl Elements {
         let calls =
             |support: &Support| -> u64 { support.queries.iter().map(|query| request.workload.queries[*query].calls).sum() };
         candidates.sort_by(|one, other| calls(&other.1).cmp(&calls(&one.1)).then_with(|| one.0.cmp(&other.0)));
-        let mut sized: Vec<(CandidateIndex, Support, Bytes)> = Vec::new();
+        let mut measured: Vec<(CandidateIndex, Support, Bytes)> = Vec::new();
         for (number, some) in candidates.chunks(AT_A_TIME).enumerate() {
             let indexes: Vec<CandidateIndex> = some.iter().map(|(candidate, _)| candidate.clone()).collect();
             let has_time = number == 0 || keep_going();
             let sizes = if has_time { what_if.sizes(&indexes)? } else { vec![Err(TOO_LATE.to_owned()); indexes.len()] };
             for ((candidate, support), size) in some.iter().zip(sizes) {
                 match size {
-                    Ok(size) => sized.push((candidate.clone(), support.clone(), size.pages.bytes(block))),
+                    Ok(size) => measured.push((candidate.clone(), support.clone(), size.pages.bytes(block))),
                     Err(reason) => {
                         elements.refused.insert(Refused { subject: Subject::Index(candidate.clone()), reason });
                     }
                 }
             }
         }
-        sized.sort_by(|one, other| one.0.cmp(&other.0));
-        for (candidate, support, size) in sized {
+        measured.sort_by(|one, other| one.0.cmp(&other.0));
+        for (candidate, support, size) in measured {
             let (table, definition) = (candidate.table, candidate.definition.clone());
             elements.add(Item::Candidate(candidate), table, &definition, size, support, request, &writes, &rates);
         }

@@ -80,6 +80,15 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// The plan that the planner takes with `elements`, of those that were seen; no other where [`Self::bounds`] are one number.
+    pub fn taken(&self, elements: &Set) -> Option<&Fact> {
+        let possible = || self.facts.iter().filter(|fact| fact.used.is_subset_of(elements));
+        let exact = possible().find(|fact| elements.is_subset_of(&fact.visible));
+        exact.or_else(|| possible().min_by(|one, other| one.floor.total_cmp(&other.floor)))
+    }
+}
+
 /// The costs of a workload's questions, each a statement with one set of values: known facts, and a planner to ask for more.
 pub trait Costs {
     /// Why no more can be asked.

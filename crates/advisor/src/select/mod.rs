@@ -12,6 +12,8 @@ mod paying;
 mod probe;
 mod search;
 
+use std::collections::BTreeMap;
+
 use crate::cost::{Costs, Element, Meter, Set};
 
 use self::options::Options;
@@ -166,6 +168,8 @@ pub fn foresee<C: Costs>(costs: &mut C, there: &Set, order: &[Element]) -> Resul
 /// By candidate among `members` of `elements`: by how much the workload's cost would rise without it, upkeep included; what is not known is
 /// planned, all at once.
 ///
+/// Only questions whose plan uses a member get dearer without it: a workload has a thousand times as many pairs of both as that.
+///
 /// # Errors
 /// When the planner cannot be asked.
 pub fn losses<C: Costs>(
@@ -174,25 +178,26 @@ pub fn losses<C: Costs>(
     elements: &Set,
     members: &Set,
 ) -> Result<Vec<(Element, f64)>, C::Error> {
-    let members: Vec<Element> = members.iter().filter(|member| !problem.exists(*member)).collect();
-    let concerned: Vec<Vec<usize>> = members.iter().map(|member| concerned(costs, *member)).collect();
-    let mut unknown: Vec<(usize, Set)> = Vec::new();
-    for (member, questions) in members.iter().zip(&concerned) {
-        let without = elements.without(*member);
-        unknown.extend(questions.iter().filter_map(|question| request(costs, *question, &without)));
-        unknown.extend(questions.iter().filter_map(|question| request(costs, *question, elements)));
-    }
-    unknown.sort();
-    unknown.dedup();
-    costs.derived((2 * concerned.iter().map(Vec::len).sum::<usize>()).saturating_sub(unknown.len()));
+    let members: Set = members.iter().filter(|member| !problem.exists(*member)).collect();
+    let is_concerned = |question: &usize| costs.weight(*question) > 0.0 && costs.relevant(*question).meets(&members);
+    let concerned: Vec<usize> = (0..costs.questions()).filter(is_concerned).collect();
+    let unknown: Vec<(usize, Set)> = concerned.iter().filter_map(|question| request(costs, *question, elements)).collect();
     costs.ask(&unknown)?;
-    let loss = |(member, questions): (&Element, &Vec<usize>)| {
-        let without = elements.without(*member);
-        let lost: f64 =
-            questions.iter().map(|question| most(costs, *question, &without) - most(costs, *question, elements)).sum();
-        (*member, lost - problem.upkeep(*member))
-    };
-    Ok(members.iter().zip(&concerned).map(loss).collect())
+    let mut used: Vec<(Element, usize, Set)> = Vec::new();
+    for question in &concerned {
+        let visible = elements.intersection(costs.relevant(*question));
+        let taken = costs.facts(*question).taken(&visible).map(|fact| fact.used.intersection(&members)).unwrap_or_default();
+        used.extend(taken.iter().map(|member| (member, *question, visible.without(member))));
+    }
+    let without = used.iter().filter_map(|(_, question, without)| request(costs, *question, without));
+    let without: Vec<(usize, Set)> = without.collect();
+    costs.derived((concerned.len() + used.len()).saturating_sub(unknown.len() + without.len()));
+    costs.ask(&without)?;
+    let mut lost: BTreeMap<Element, f64> = members.iter().map(|member| (member, -problem.upkeep(member))).collect();
+    for (member, question, without) in &used {
+        *lost.entry(*member).or_default() += most(costs, *question, without) - most(costs, *question, elements);
+    }
+    Ok(lost.into_iter().collect())
 }
 
 /// Questions that count and whose plan `element` can change.

@@ -99,9 +99,7 @@ pub(super) fn around<C: Costs>(
 /// Whether the plan of `question` with `chosen` uses `member`, as far as that is known.
 fn uses<C: Costs>(costs: &C, question: usize, chosen: &Set, member: u32) -> bool {
     let visible = chosen.intersection(costs.relevant(question));
-    let mut facts = costs.facts(question).all().iter();
-    let fact = facts.find(|fact| fact.used.is_subset_of(&visible) && visible.is_subset_of(&fact.visible));
-    fact.is_none_or(|fact| fact.used.contains(member))
+    costs.facts(question).taken(&visible).is_none_or(|fact| fact.used.contains(member))
 }
 
 /// `base` and every candidate that could be added to it.
