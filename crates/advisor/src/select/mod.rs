@@ -96,6 +96,9 @@ pub fn select<C: Costs>(
         keep_better(problem, &mut best, found);
     }
     probe::peel(costs, problem, layers, keep_going)?;
+    // What was peeled fits where the first layers are too large: that must not wait for a search that may have no time.
+    let found = trimmed(costs, problem, search::filled(&Options::of(costs, problem), problem))?;
+    keep_better(problem, &mut best, found);
     let mut idle = 0;
     while idle <= effort.patience && keep_going() {
         let found = search::search(&Options::of(costs, problem), problem, &best.elements, keep_going);
