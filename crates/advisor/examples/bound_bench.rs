@@ -121,7 +121,7 @@ impl Planner {
     }
 
     fn cost(&self, program: &Program, chosen: &Set) -> f64 {
-        program.upkeep(chosen)
+        program.price(chosen)
             + self.questions.iter().map(|question| question.plan(&question.relevant.intersection(chosen)).1).sum::<f64>()
     }
 }
@@ -157,7 +157,7 @@ impl Costs for Planner {
                 numbers.share();
                 cost *= if numbers.share() < 0.05 { 1.0 + 0.05 * numbers.share() } else { 1.0 };
             }
-            self.facts[*question].learn(Fact { visible, used, cost });
+            self.facts[*question].learn(Fact { visible, used, floor: cost, cost });
         }
         Ok(())
     }
@@ -235,6 +235,7 @@ fn program(numbers: &mut Numbers, elements: usize, limit: f64, table: impl Fn(us
         .map(|at| Terms {
             size: Bytes(f64_as_count(numbers.between(1e6, 1e8))),
             upkeep: 0.001 * numbers.share(),
+            least: 0.0,
             table: u32::try_from(table(at)).expect("few"),
             is_counted: true,
             fixed: None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
-use pgtailor_advisor::cost::{Asked, Costs, Engine, Item, Set};
+use pgtailor_advisor::cost::{Asked, Costs, Engine, Fact, Facts, Item, Set};
 use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::Oid;
 use pgtailor_model::unit::Pages;
@@ -31,7 +31,7 @@ impl WhatIf for Letters {
                 configuration.indexes.iter().filter(|candidate| candidate.table == Oid(table)).cloned().collect();
             let existing = BTreeSet::from([Oid(900)]).difference(&configuration.without).copied().collect();
             let saved: f64 = candidates.iter().map(|_| 10.0).sum();
-            Ok(Planned { cost: 100.0 - saved, candidates, existing, nodes: Vec::new() })
+            Ok(Planned { cost: 100.0 - saved, candidates, existing, ..Planned::default() })
         };
         Ok(questions.iter().map(planned).collect())
     }
@@ -102,4 +102,16 @@ fn a_question_that_cannot_be_planned_teaches_nothing() {
     let mut engine = Engine::new(&mut planner, Vec::new(), vec![Asked { text: "?".to_owned(), ..question(1, &[]) }]);
     let Ok(()) = engine.ask(&[(0, set(&[]))]);
     assert_eq!(engine.facts(0).all().len(), 0);
+}
+
+#[test]
+fn what_stops_early_counts_more_where_it_is_chosen_and_bounds_others_by_what_it_costs_the_planner() {
+    let mut facts = Facts::default();
+    facts.learn(Fact { visible: set(&[]), used: set(&[]), floor: 500.0, cost: 500.0 });
+    facts.learn(Fact { visible: set(&[1, 2]), used: set(&[1]), floor: 70.0, cost: 900.0 });
+    assert_eq!(facts.bounds(&set(&[1])), (900.0, 900.0), "the planner walks, though reading everything counts less");
+    assert_eq!(facts.bounds(&set(&[2])), (70.0, 500.0), "a plan with it alone costs the planner no less");
+    facts.learn(Fact { visible: set(&[0, 1, 2]), used: set(&[0]), floor: 8.0, cost: 8.0 });
+    assert_eq!(facts.bounds(&set(&[0, 1])), (8.0, 8.0));
+    assert_eq!(facts.bounds(&set(&[1])), (900.0, 900.0));
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use pgtailor_advisor::bound::{BoundOptions, Incumbent, Limits, Program, Terms, bound};
 use pgtailor_advisor::cost::{Costs, Fact, Facts, Set};
-use pgtailor_advisor::select::{Effort, Problem, select};
+use pgtailor_advisor::select::{Effort, LeastGain, Problem, select};
 use pgtailor_model::unit::Bytes;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -52,7 +52,7 @@ impl Costs for Plans {
     fn ask(&mut self, asked: &[(usize, Set)]) -> Result<(), Infallible> {
         for (question, visible) in asked {
             let (used, cost) = self.cheapest(*question, visible).clone();
-            self.facts[*question].learn(Fact { visible: visible.clone(), used, cost });
+            self.facts[*question].learn(Fact { visible: visible.clone(), used, floor: cost, cost });
             self.calls.set(self.calls.get() + 1);
         }
         Ok(())
@@ -79,11 +79,12 @@ fn problems() -> impl Strategy<Value = Problem> {
     let element = (1..50_u64, 0.0..10.0_f64, 0..3_u32);
     let elements = proptest::collection::vec(element, ELEMENTS as usize);
     let limits = (proptest::option::of(10..150_u64), proptest::option::of(0..4_u32), proptest::option::of(1..3_u32));
-    (elements, limits).prop_map(|(elements, (bytes, number, number_per_table))| {
-        let terms = |(size, upkeep, table)| Terms { size: Bytes(size), upkeep, table, is_counted: true, fixed: None };
+    let least = prop_oneof![Just((0.0, 0.0)), (0.0..0.05_f64, 0.0..0.002_f64)];
+    (elements, limits, least).prop_map(|(elements, (bytes, number, number_per_table), (share, per_byte))| {
+        let terms = |(size, upkeep, table)| Terms { size: Bytes(size), upkeep, least: 0.0, table, is_counted: true, fixed: None };
         let elements = elements.into_iter().map(terms).collect();
         let limits = Limits { bytes: bytes.map(Bytes), number, number_per_table, upkeep: None };
-        Problem { program: Program { elements, limits }, minimal_gain: 0.0 }
+        Problem { program: Program { elements, limits }, least: LeastGain { share, per_byte } }
     })
 }
 
@@ -97,17 +98,26 @@ fn instance(questions: Vec<Vec<(Set, f64)>>) -> Plans {
 
 proptest! {
     #[test]
-    fn the_answer_keeps_to_the_limits_and_costs_what_it_says(questions in plans(), problem in problems()) {
+    fn the_answer_keeps_to_the_limits_and_costs_what_it_says(questions in plans(), mut problem in problems()) {
         let mut plans = instance(questions);
         let supported = vec![plans.everything.clone(); plans.questions.len()];
         let effort = Effort { calls: 10_000, patience: 2 };
-        let Ok(chosen) = select(&mut plans, &problem, &supported, effort, &mut || true);
+        let Ok(chosen) = select(&mut plans, &mut problem, &supported, effort, &mut || true);
         prop_assert!(problem.allows(&chosen.elements));
         let cost = plans.cost(&problem, &chosen.elements);
         prop_assert!((cost - chosen.cost).abs() < 1e-9 * cost, "{cost} {chosen:?}");
         prop_assert!(cost <= plans.cost(&problem, &Set::new()) + 1e-9);
         for member in chosen.elements.iter() {
-            prop_assert!(plans.cost(&problem, &chosen.elements.without(member)) >= cost - 1e-9);
+            let gained = plans.cost(&problem, &chosen.elements.without(member)) - cost;
+            let least = problem.least_of(&Set::new().with(member));
+            prop_assert!(gained >= least - 1e-9, "{member} gains {gained}, less than {least}");
+        }
+        // What a member must gain is a part of what is left with all of them.
+        if !chosen.elements.is_empty() {
+            for terms in &problem.program.elements {
+                let least = chosen.cost * (problem.least.share + problem.least.per_byte * terms.size.as_f64());
+                prop_assert!((terms.least - least).abs() <= 1e-9 * least);
+            }
         }
     }
 
@@ -137,16 +147,18 @@ fn the_search_finds_the_best_set_mostly_and_with_the_bound_always() {
     let (mut alone, mut proven) = (0, 0);
     for _ in 0..RUNS {
         let questions = plans().new_tree(&mut runner).expect("a strategy gives values").current();
-        let problem = problems().new_tree(&mut runner).expect("a strategy gives values").current();
+        let mut problem = problems().new_tree(&mut runner).expect("a strategy gives values").current();
         let mut plans = instance(questions);
-        let allowed = subsets().filter(|elements| problem.allows(elements));
-        let optimum = allowed.map(|elements| plans.cost(&problem, &elements)).fold(f64::INFINITY, f64::min);
-        let is_best = |cost: f64| cost <= optimum * (1.0 + 1e-9);
         let supported = vec![plans.everything.clone(); plans.questions.len()];
         let effort = Effort { calls: 10_000, patience: 2 };
-        let Ok(chosen) = select(&mut plans, &problem, &supported, effort, &mut || true);
-        alone += u32::from(is_best(chosen.cost));
-        let incumbent = Incumbent { chosen: chosen.elements, cost: chosen.cost };
+        let Ok(chosen) = select(&mut plans, &mut problem, &supported, effort, &mut || true);
+        let counts = |elements: &Set| plans.cost(&problem, elements) + problem.least_of(elements);
+        let optimum = subsets().filter(|elements| problem.allows(elements)).map(|elements| counts(&elements));
+        let optimum = optimum.fold(f64::INFINITY, f64::min);
+        let is_best = |cost: f64| cost <= optimum * (1.0 + 1e-9);
+        let found = counts(&chosen.elements);
+        alone += u32::from(is_best(found));
+        let incumbent = Incumbent { chosen: chosen.elements, cost: found };
         let options = BoundOptions { gap: 0.0, calls: 10_000, batch: 8, parts: 1_000, branchings: 10_000 };
         let Ok(outcome) = bound(&mut plans, &problem.program, &incumbent, &options, &mut || true);
         let best = outcome.improved.as_ref().map_or(incumbent.cost, |better| better.cost);

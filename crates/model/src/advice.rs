@@ -1,7 +1,7 @@
 //! What to change for a workload: recommendations with their evidence, what lost and why, and how far from the best the whole can be.
 //!
 //! Costs are planner costs of the whole workload: each statement's cost, averaged over its bindings by their weights, times the statement's
-//! weight. They are what-if numbers, no times.
+//! weight, with a price for plans that mean to stop early ([`EarlyStops`]). They are what-if numbers, no times.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,9 @@ pub struct Advice {
     pub cost_before: f64,
     /// The same with all recommendations, upkeep of the recommended indexes included.
     pub cost_after: f64,
+    /// What of both the planner does not see; `None` where no plan stops early.
+    #[serde(default)]
+    pub early_stops: Option<EarlyStops>,
     /// Of `cost_after`, what the upkeep of recommended indexes is.
     pub upkeep: f64,
     /// What the recommended indexes take, estimated; what recommended drops give back is not taken off.
@@ -54,6 +57,29 @@ pub struct Advice {
     /// What a declared catalog is worth; `None` when none was asked about.
     #[serde(default)]
     pub catalog: Option<CatalogAdvice>,
+}
+
+impl Advice {
+    /// The workload's cost as the database is, as the planner alone sees it; upkeep included.
+    pub fn planner_before(&self) -> f64 {
+        self.cost_before - self.early_stops.map_or(0.0, |stops| stops.before)
+    }
+
+    /// The same with all recommendations.
+    pub fn planner_after(&self) -> f64 {
+        self.cost_after - self.early_stops.map_or(0.0, |stops| stops.after)
+    }
+}
+
+/// What plans count beyond the planner's cost because they mean to stop early, which the planner takes for certain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EarlyStops {
+    /// Of [`Advice::cost_before`]; the rest is the planner's own cost, with upkeep.
+    pub before: f64,
+    /// Of [`Advice::cost_after`].
+    pub after: f64,
+    /// Statements concerned, before or after.
+    pub statements: usize,
 }
 
 /// A declared catalog beside the workload. Costs are of the whole workload, with the upkeep of the entries that are there; an entry that exists
@@ -197,8 +223,12 @@ pub struct AdviceLimits {
     pub per_table: Option<usize>,
     /// Upkeep of new indexes together, as a fraction of the workload's cost before.
     pub upkeep: Option<f64>,
-    /// Least gain of a single index beside the others, as a fraction of the workload's cost before.
+    /// Least gain of a single index beside the others, as a fraction of the workload's cost that is left with them.
     pub minimal_gain: f64,
+    /// The same for its size: for each fraction of the size of tables and indexes by which it makes the database larger. `None` is a quarter, or
+    /// next to nothing within a budget, which says itself what size is worth.
+    #[serde(default)]
+    pub gain_per_size: Option<f64>,
     /// How much dearer any statement may get: 0.1 is a tenth; `None` is as much as it likes.
     pub regression: Option<f64>,
     /// Most key columns.
@@ -304,6 +334,13 @@ pub enum Loss {
         /// What writes pay, planner cost.
         upkeep: f64,
     },
+    /// It gains less than an index of its size must.
+    Size {
+        /// What it gains beside the recommendations, planner cost.
+        gain: f64,
+        /// What it would have to gain, planner cost.
+        least: f64,
+    },
     /// It does not fit beside what gains more.
     Limit {
         /// What it gains beside the recommendations, planner cost.
@@ -333,21 +370,27 @@ pub struct AdvisedStatement {
     pub weight: f64,
     /// Share of the workload's cost before, 0 to 1.
     pub share: f64,
-    /// Planner cost of one execution as the database is.
+    /// Planner cost of one execution as the database is, early stops priced.
     pub before: f64,
     /// With all recommendations.
     pub after: f64,
+    /// Of `before`, the price of early stops.
+    #[serde(default)]
+    pub early_stop_before: f64,
+    /// Of `after`, the price of early stops.
+    #[serde(default)]
+    pub early_stop_after: f64,
     /// The binding that gets worst, as cost after divided by cost before; above 1 it gets worse.
     pub worst_binding: f64,
     /// Recommended indexes that its plans use, by name.
     pub uses: Vec<String>,
 }
 
-/// How far from the best an answer can be. It holds for the candidates and limits of this run, as far as one more index never makes a plan
-/// dearer.
+/// How far from the best an answer can be, by the rule by which it was chosen: cost, and for each index the least that it must gain. It holds for
+/// the candidates and limits of this run, as far as one more index never makes a plan dearer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bound {
-    /// No set of candidates within the limits brings the workload's cost below this.
+    /// `cost_after` less the most by which any set of candidates within the limits could be better.
     pub lower: f64,
     /// `(cost_after - lower) / cost_after`, 0 to 1.
     pub gap: f64,

@@ -81,6 +81,25 @@ pub struct Planned {
     pub candidates: BTreeSet<CandidateIndex>,
     /// Existing indexes that it uses.
     pub existing: BTreeSet<Oid>,
+    /// Walks that it means to end before their last row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub early_stops: Vec<EarlyStop>,
+}
+
+/// A walk over rows that a plan ends as soon as a `LIMIT` has its rows. The planner takes the rows that are wanted to be spread evenly over the
+/// walk; where they all lie at its end, it is walked to the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EarlyStop {
+    /// Planner cost up to where the planner expects the last row that is wanted.
+    pub expected: f64,
+    /// Planner cost of the walk to its end.
+    pub whole: f64,
+    /// Rows that the whole walk finds.
+    pub found: f64,
+    /// Rows that it reads for them, or more: the plan does not tell how many an index condition leaves, so there it is the whole table.
+    pub walked: f64,
+    /// How often it is executed.
+    pub times: f64,
 }
 
 /// The size that an index would have.

@@ -35,6 +35,8 @@ pub struct TwinWhatIf {
     present: BTreeSet<CandidateStatistics>,
     /// Existing indexes of the source by their name.
     existing: BTreeMap<String, BTreeSet<Oid>>,
+    /// Rows of tables by their name, without the schema as in a plan: of those of one name the largest.
+    rows: BTreeMap<String, f64>,
     /// Questions planned so far.
     asked: u64,
 }
@@ -55,6 +57,11 @@ impl TwinWhatIf {
         for relation in twin.inputs.relations.iter().filter(|relation| relation.oid != relation.table) {
             existing.entry(relation.name.name.clone()).or_default().insert(relation.oid);
         }
+        let mut rows: BTreeMap<String, f64> = BTreeMap::new();
+        for table in twin.inputs.relations.iter().filter(|relation| relation.oid == relation.table && relation.tuples >= 0.0) {
+            let known = rows.entry(table.name.name.clone()).or_default();
+            *known = known.max(f64::from(table.tuples));
+        }
         Ok(Self {
             twin,
             superuser,
@@ -67,6 +74,7 @@ impl TwinWhatIf {
             hidden: BTreeSet::new(),
             present: BTreeSet::new(),
             existing,
+            rows,
             asked: 0,
         })
     }
@@ -210,10 +218,11 @@ impl TwinWhatIf {
     }
 
     fn planned(&self, plan: Outline) -> Planned {
-        let Outline { nodes, indexes } = plan;
+        let Outline { nodes, indexes, walks } = plan;
         let candidates = indexes.iter().filter_map(|name| self.by_name.get(name)).cloned().collect();
         let existing = indexes.iter().filter_map(|name| self.existing.get(name)).flatten().copied().collect();
-        Planned { cost: nodes.first().map_or(0.0, |top| top.total_cost), nodes, candidates, existing }
+        let early_stops = walks.iter().map(|walk| walk.over(|table| self.rows.get(table).copied())).collect();
+        Planned { cost: nodes.first().map_or(0.0, |top| top.total_cost), nodes, candidates, existing, early_stops }
     }
 }
 

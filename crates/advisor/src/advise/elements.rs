@@ -6,6 +6,7 @@ use pgtailor_model::advice::Upkeep;
 use pgtailor_model::catalog::{Index, Table};
 use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::Oid;
+use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::{Bytes, Rows};
 use pgtailor_model::what_if::{CandidateIndex, CandidateStatistics, WhatIf};
 
@@ -15,8 +16,22 @@ use super::questions::Baseline;
 use crate::bound::{Limits, Terms};
 use crate::candidate::{Refused, Subject, Support};
 use crate::cost::{Asked, Element, Item, Set};
-use crate::select::Problem;
+use crate::select::{LeastGain, Problem};
 use crate::upkeep::{IndexSize, Rates, TableWrites, upkeep, writes};
+
+/// An index must make the workload cheaper by a quarter of the part by which it makes the database larger. A part of a part, so it does not
+/// matter in which units either is paid.
+const A_QUARTER: f64 = 0.25;
+
+/// The same where a budget says what size is worth: a thousandth, which decides between sets that are as good.
+const TIE: f64 = 0.001;
+
+/// Candidates of which the sizes are asked at once: as many take a second or two of a twin, which makes each.
+const AT_A_TIME: usize = 500;
+
+/// Why a candidate was not considered when time was up.
+const TOO_LATE: &str =
+    "the time limit left none to make it and look at its size: statements that are executed more often came first";
 
 /// The elements of one run.
 pub(super) struct Elements {
@@ -37,12 +52,13 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    /// Asks the port for the size of each candidate.
+    /// Asks the port for the size of each candidate, while `keep_going`.
     pub(super) fn of<W: WhatIf>(
         request: &Request<'_>,
         proposed: BTreeMap<Subject, Support>,
         refused: BTreeSet<Refused>,
         what_if: &mut W,
+        keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Self, W::Error> {
         let snapshot = request.snapshot;
         let writes = writes(request.workload, snapshot, request.counters_belong);
@@ -74,18 +90,28 @@ impl Elements {
                 Subject::Index(candidate) => candidates.push((candidate, support)),
             }
         }
-        let indexes: Vec<CandidateIndex> = candidates.iter().map(|(candidate, _)| candidate.clone()).collect();
-        for ((candidate, support), size) in candidates.into_iter().zip(what_if.sizes(&indexes)?) {
-            match size {
-                Ok(size) => {
-                    let size = size.pages.bytes(block);
-                    let (table, definition) = (candidate.table, candidate.definition.clone());
-                    elements.add(Item::Candidate(candidate), table, &definition, size, support, request, &writes, &rates);
-                }
-                Err(reason) => {
-                    elements.refused.insert(Refused { subject: Subject::Index(candidate), reason });
+        // What serves most executions comes first, so that a time limit leaves out what matters least.
+        let calls =
+            |support: &Support| -> u64 { support.queries.iter().map(|query| request.workload.queries[*query].calls).sum() };
+        candidates.sort_by(|one, other| calls(&other.1).cmp(&calls(&one.1)).then_with(|| one.0.cmp(&other.0)));
+        let mut measured: Vec<(CandidateIndex, Support, Bytes)> = Vec::new();
+        for (number, some) in candidates.chunks(AT_A_TIME).enumerate() {
+            let indexes: Vec<CandidateIndex> = some.iter().map(|(candidate, _)| candidate.clone()).collect();
+            let has_time = number == 0 || keep_going();
+            let sizes = if has_time { what_if.sizes(&indexes)? } else { vec![Err(TOO_LATE.to_owned()); indexes.len()] };
+            for ((candidate, support), size) in some.iter().zip(sizes) {
+                match size {
+                    Ok(size) => measured.push((candidate.clone(), support.clone(), size.pages.bytes(block))),
+                    Err(reason) => {
+                        elements.refused.insert(Refused { subject: Subject::Index(candidate.clone()), reason });
+                    }
                 }
             }
+        }
+        measured.sort_by(|one, other| one.0.cmp(&other.0));
+        for (candidate, support, size) in measured {
+            let (table, definition) = (candidate.table, candidate.definition.clone());
+            elements.add(Item::Candidate(candidate), table, &definition, size, support, request, &writes, &rates);
         }
         for (table, index, definition, size) in existing {
             elements.add(Item::Existing(index), table, &definition, size, Support::default(), request, &writes, &rates);
@@ -112,6 +138,7 @@ impl Elements {
         self.problem.program.elements.push(Terms {
             size: if is_counted { size } else { Bytes(0) },
             upkeep: upkeep.cost,
+            least: 0.0,
             table: table.0,
             is_counted,
             fixed: None,
@@ -136,7 +163,10 @@ impl Elements {
             number_per_table: limits.per_table.map(most),
             upkeep: limits.upkeep.map(|share| share * baseline.cost),
         };
-        self.problem.minimal_gain = limits.minimal_gain * baseline.cost;
+        // Of two sets that are as good the smaller is taken, whatever a budget allows.
+        let per_size = limits.gain_per_size.unwrap_or(if limits.budget.is_some() { TIE } else { A_QUARTER });
+        let per_byte = per_size / size_of_all(request.snapshot).max(1.0);
+        self.problem.least = LeastGain { share: limits.minimal_gain, per_byte };
     }
 
     /// By question: the candidates that were proposed for its statement.
@@ -160,6 +190,15 @@ impl Elements {
     pub(super) fn table<'a>(&self, element: Element, request: &Request<'a>) -> Option<&'a Table> {
         request.snapshot.catalog.table_by_oid(Oid(self.problem.terms(element)?.table))
     }
+}
+
+/// Bytes of all tables and indexes that are there.
+fn size_of_all(snapshot: &Snapshot) -> f64 {
+    let of_table = |table: &Table| {
+        let own = table.size.unwrap_or_else(|| table.pages.bytes(u64::from(snapshot.server.block_size)));
+        own.as_f64() + table.indexes.iter().filter_map(|index| index.size).map(Bytes::as_f64).sum::<f64>()
+    };
+    snapshot.catalog.tables.iter().map(of_table).sum()
 }
 
 /// Whether an index could be dropped: nothing but plans needs it, and either it was never used since counting began, or another one, there

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pgtailor_model::advice::{Advice, AdvisedStatement, Bound, Effort, FrontPoint, Partition, Recommendation};
+use pgtailor_model::advice::{Advice, AdvisedStatement, Bound, EarlyStops, Effort, FrontPoint, Partition, Recommendation};
 use pgtailor_model::catalog::{Table, TableKind};
 use pgtailor_model::change::{Carried, Change};
 use pgtailor_model::index::Build;
@@ -17,8 +17,8 @@ use super::losers;
 use super::name::free_name;
 use super::questions::Baseline;
 use super::refine::Refined;
-use crate::cost::{Asked, Element, Engine, Item, Set};
-use crate::select::{self, Chosen, added, order, planned};
+use crate::cost::{Asked, Element, Engine, Item, Set, price};
+use crate::select::{self, Chosen, added, foresee, order, planned};
 
 /// Everything but the bound and what it took.
 pub(super) fn advice<W: WhatIf>(
@@ -33,6 +33,7 @@ pub(super) fn advice<W: WhatIf>(
     let steps = steps(engine, elements, refined)?;
     let named = names(request, elements, refined);
     let statements = statements(request, engine, elements, baseline, refined, &named);
+    let early_stops = early_stops(&statements);
     let mut recommendations: Vec<Recommendation> = Vec::new();
     for step in &steps {
         let Some(name) = named.get(&step.element) else { continue };
@@ -61,6 +62,7 @@ pub(super) fn advice<W: WhatIf>(
             .collect(),
         cost_before: baseline.cost + elements.problem.upkeep_of(&elements.problem.existing()),
         cost_after: refined.cost,
+        early_stops,
         upkeep: elements.problem.upkeep_of(&chosen.difference(&elements.problem.existing())),
         size: Bytes(f64_as_count(elements.problem.size(chosen))),
         bound: Bound::default(),
@@ -87,7 +89,9 @@ fn steps<W: WhatIf>(engine: &mut Engine<'_, W>, elements: &Elements, refined: &R
     let members: Set = refined.losses.iter().map(|(element, _)| *element).collect();
     let mut before = planned(engine, problem, &there)?;
     let mut steps = Vec::new();
-    for element in order(engine, problem, &there, &members) {
+    let order = order(engine, problem, &there, &members);
+    foresee(engine, &there, &order)?;
+    for element in order {
         let after = before + added(engine, problem, &there, element)?;
         there.insert(element);
         steps.push(Step { element, before, after, elements: there.clone() });
@@ -268,9 +272,10 @@ fn statements<W: WhatIf>(
         .collect();
     let shares = Shares::of(engine, baseline, refined);
     let mut by_query: BTreeMap<usize, AdvisedStatement> = BTreeMap::new();
-    for ((asked, before), plan) in engine.asked().iter().zip(&baseline.costs).zip(&refined.plans) {
+    for ((asked, before), plan) in engine.asked().iter().zip(&baseline.plans).zip(&refined.plans) {
         let (Some(before), Some(plan)) = (before, plan) else { continue };
         let Some(share) = shares.each(asked) else { continue };
+        let counts = [before, plan].map(price);
         let query = &request.workload.queries[asked.query];
         let statement = by_query.entry(asked.query).or_insert_with(|| AdvisedStatement {
             fingerprint: query.fingerprint.clone(),
@@ -280,14 +285,18 @@ fn statements<W: WhatIf>(
             share: 0.0,
             before: 0.0,
             after: 0.0,
+            early_stop_before: 0.0,
+            early_stop_after: 0.0,
             worst_binding: 0.0,
             uses: Vec::new(),
         });
-        statement.before += share * before;
-        statement.after += share * plan.cost;
+        statement.before += share * counts[0];
+        statement.after += share * counts[1];
+        statement.early_stop_before += share * (counts[0] - before.cost);
+        statement.early_stop_after += share * (counts[1] - plan.cost);
         if asked.share > 0.0 {
             statement.weight += asked.weight;
-            statement.worst_binding = statement.worst_binding.max(plan.cost / before.max(f64::MIN_POSITIVE));
+            statement.worst_binding = statement.worst_binding.max(counts[1] / counts[0].max(f64::MIN_POSITIVE));
         }
         for name in plan.candidates.iter().filter_map(|candidate| name_of.get(candidate)) {
             if !statement.uses.contains(name) {
@@ -302,6 +311,17 @@ fn statements<W: WhatIf>(
     let gain = |statement: &AdvisedStatement| statement.weight * (statement.before - statement.after);
     statements.sort_by(|one, other| gain(other).total_cmp(&gain(one)).then_with(|| one.fingerprint.cmp(&other.fingerprint)));
     statements
+}
+
+/// What the planner does not see of the workload's cost.
+fn early_stops(statements: &[AdvisedStatement]) -> Option<EarlyStops> {
+    let stops = statements.iter().filter(|statement| statement.early_stop_before > 0.0 || statement.early_stop_after > 0.0);
+    let stops = stops.fold(EarlyStops::default(), |sum, statement| EarlyStops {
+        before: sum.before + statement.weight * statement.early_stop_before,
+        after: sum.after + statement.weight * statement.early_stop_after,
+        statements: sum.statements + 1,
+    });
+    (stops.statements > 0).then_some(stops)
 }
 
 /// What the first so many recommendations take and bring, and the best smaller sets: of all that, what is better in cost or in size than

@@ -95,15 +95,16 @@ fn reason<W: WhatIf>(
     if alone <= 0.0 && beside <= 0.0 {
         return (0.0, Loss::Unused);
     }
-    if beside - upkeep > problem.minimal_gain.max(0.0) && !problem.allows(&refined.elements.with(element)) {
+    let least = problem.terms(element).map_or(0.0, |terms| terms.least);
+    if beside - upkeep > least && !problem.allows(&refined.elements.with(element)) {
         return (alone, Loss::Limit { gain: beside, limit: limit(elements, &refined.elements, element) });
     }
-    if upkeep > 0.0
-        && (beside <= upkeep || beside > problem.minimal_gain)
-        && beside <= upkeep + problem.minimal_gain
-        && beside > 0.0
-    {
+    if upkeep > 0.0 && beside > 0.0 && beside <= upkeep + least && (beside <= upkeep || beside > least) {
         return (alone, Loss::Upkeep { gain: beside, upkeep });
+    }
+    let by_share = problem.least.share * refined.cost;
+    if beside > by_share && beside <= upkeep + least {
+        return (alone, Loss::Size { gain: beside, least });
     }
     (alone, Loss::Overlapped { alone, beside, by: by.into_iter().collect() })
 }

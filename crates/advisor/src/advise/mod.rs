@@ -8,7 +8,6 @@ mod evidence;
 mod justified;
 mod losers;
 mod name;
-mod plainer;
 pub(crate) mod questions;
 mod references;
 mod refine;
@@ -27,6 +26,8 @@ use crate::candidate::{Candidates, Context, propose};
 use crate::catalog::worth;
 use crate::cost::Engine;
 use crate::select;
+
+use self::refine::Refined;
 
 pub use name::free_name;
 pub use references::needed_tables;
@@ -71,40 +72,57 @@ pub struct Request<'a> {
     pub catalog: &'a [Judged],
 }
 
-/// The best set of changes that is found while `keep_going`.
+/// What is being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Candidates are made and measured.
+    Measuring,
+    /// A set is searched for.
+    Choosing,
+    /// A bound is searched for, and a better set with it.
+    Bounding,
+}
+
+/// The best set of changes that is found while it may go on with each phase; what comes after them takes a few plannings more.
 ///
 /// # Errors
 /// When the port cannot answer any more.
 pub fn advise<W: WhatIf>(
     request: &Request<'_>,
     what_if: &mut W,
-    keep_going: &mut dyn FnMut() -> bool,
+    may_go_on: &mut dyn FnMut(Phase) -> bool,
 ) -> Result<Advice, W::Error> {
     let context = Context { snapshot: request.snapshot, workload: request.workload, max_columns: request.limits.columns };
     let Candidates { proposed, refused } = propose(&context);
-    let mut elements = elements::Elements::of(request, proposed, refused, what_if)?;
+    let mut elements = elements::Elements::of(request, proposed, refused, what_if, &mut || may_go_on(Phase::Measuring))?;
+
     let (asked, unplanned) = questions::questions(request, &elements);
     let mut engine = Engine::new(what_if, elements.items.clone(), asked);
     let baseline = questions::baseline(request, &mut engine, &elements.problem.existing())?;
     elements.limit(request, &baseline);
     let supported = elements.supported(engine.asked());
     let effort = select::Effort { calls: request.calls, patience: 2 };
-    let chosen = select::select(&mut engine, &elements.problem, &supported, effort, keep_going)?;
+    let chosen = select::select(&mut engine, &mut elements.problem, &supported, effort, &mut || may_go_on(Phase::Choosing))?;
     let mut refined = refine::refine(request, &mut engine, &elements, &baseline, &chosen.elements)?;
-    let incumbent = Incumbent { chosen: refined.elements.clone(), cost: refined.cost };
-    let outcome = bounded::bounded(request, &mut engine, &elements.problem.program, &incumbent, keep_going)?;
+    let counts = |refined: &Refined| refined.cost + elements.problem.least_of(&refined.elements);
+    let incumbent = Incumbent { chosen: refined.elements.clone(), cost: counts(&refined) };
+    // The gap is told as a part of the cost alone.
+    let gap = request.gap * (refined.cost / incumbent.cost.max(f64::MIN_POSITIVE)).min(1.0);
+    let outcome =
+        bounded::bounded(request, gap, &mut engine, &elements.problem.program, &incumbent, &mut || may_go_on(Phase::Bounding))?;
     if let Some(better) = &outcome.improved {
         let again = refine::refine(request, &mut engine, &elements, &baseline, &better.chosen)?;
-        if again.cost < refined.cost {
+        if counts(&again) < counts(&refined) {
             refined = again;
         }
     }
-    let mut advice = evidence::advice(request, &mut engine, &elements, &baseline, &refined, unplanned, keep_going)?;
-    let lower = outcome.lower.min(advice.cost_after);
-    let gap = if advice.cost_after > 0.0 { (advice.cost_after - lower) / advice.cost_after } else { 0.0 };
-    // A plainer answer than the best is not the best.
+    let mut advice =
+        evidence::advice(request, &mut engine, &elements, &baseline, &refined, unplanned, &mut || may_go_on(Phase::Bounding))?;
+    let better = (counts(&refined) - outcome.lower).clamp(0.0, advice.cost_after.max(0.0));
+    let gap = if advice.cost_after > 0.0 { better / advice.cost_after } else { 0.0 };
+    // What was taken back after the search, because a statement got dearer by it, is not the best.
     let proven = outcome.is_proven() && gap <= bound::PROVEN;
-    advice.bound = Bound { lower, gap, candidates: elements.items.len(), proven };
+    advice.bound = Bound { lower: advice.cost_after - better, gap, candidates: elements.items.len(), proven };
     advice.effort = Effort {
         what_if_calls: engine.calls(),
         plans_derived: engine.costs_derived(),

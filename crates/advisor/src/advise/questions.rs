@@ -15,11 +15,11 @@ use pgtailor_model::workload::{Query, Skipped};
 use super::Request;
 use super::elements::Elements;
 use super::references::{LookUp, look_ups};
-use crate::cost::{Asked, Element, Engine, Item, Set};
+use crate::cost::{Asked, Element, Engine, Item, Set, price};
 
 /// What the workload costs as the database is.
 pub(super) struct Baseline {
-    /// By question; `None` where it was not planned.
+    /// By question, early stops priced; `None` where it was not planned.
     pub costs: Vec<Option<f64>>,
     /// By question, without the plans' nodes.
     pub plans: Vec<Option<Planned>>,
@@ -103,7 +103,7 @@ pub(super) fn baseline<W: WhatIf>(
         match answer {
             Ok(plan) => {
                 engine.learn(*number, existing, &plan);
-                costs.push(Some(plan.cost));
+                costs.push(Some(price(&plan)));
                 plans.push(Some(Planned { nodes: Vec::new(), ..plan }));
             }
             Err(reason) => {

@@ -6,9 +6,8 @@ use pgtailor_model::what_if::{Planned, WhatIf};
 use super::Request;
 use super::elements::Elements;
 use super::justified::unjustified;
-use super::plainer::plainer;
 use super::questions::Baseline;
-use crate::cost::{Costs, Element, Engine, Item, Set};
+use crate::cost::{Costs, Element, Engine, Item, Set, price};
 use crate::select::{cost_of, paying, planned};
 
 /// The answer, every question planned with exactly it.
@@ -37,7 +36,6 @@ pub(super) fn refine<W: WhatIf>(
 ) -> Result<Refined, W::Error> {
     let mut chosen = found.clone();
     let mut regressions = Vec::new();
-    let mut is_plain = false;
     let mut kept = Set::new();
     let mut direct = Direct::of(engine, elements, baseline);
     loop {
@@ -57,15 +55,6 @@ pub(super) fn refine<W: WhatIf>(
         if let Some(existing) = idle(engine, elements, &chosen.difference(&kept), &chosen, &direct.plans, cost)? {
             chosen.remove(existing);
             continue;
-        }
-        if !is_plain {
-            // Once, so that it ends: what is exchanged is planned directly, too, and must pay.
-            is_plain = true;
-            let plain = plainer(request, engine, elements, &chosen, cost)?;
-            if plain != chosen {
-                chosen = plain;
-                continue;
-            }
         }
         if let Some(existing) = unjustified(request, elements, &chosen) {
             kept.insert(existing);
@@ -142,7 +131,7 @@ fn regression<W: WhatIf>(
     let mut worst: Option<(Element, usize, f64)> = None;
     for (question, (plan, before)) in plans.iter().zip(&baseline.costs).enumerate() {
         let (Some(plan), Some(before)) = (plan, before) else { continue };
-        let factor = plan.cost / before.max(f64::MIN_POSITIVE);
+        let factor = price(plan) / before.max(f64::MIN_POSITIVE);
         if factor <= limit || worst.is_some_and(|(.., most)| most >= factor) {
             continue;
         }

@@ -6,7 +6,7 @@
 use super::program::Program;
 use crate::cost::{Costs, Set};
 
-/// The weighted planner cost of `chosen` with its upkeep if it is below `limit`, and how many plannings were needed, of which at most `calls` are
+/// The weighted planner cost of `chosen` with what having it counts if it is below `limit`, and how many plannings were needed, of which at most `calls` are
 /// allowed. Asks no more than is needed to know that it is not.
 pub(super) fn price<C: Costs>(
     costs: &mut C,
@@ -15,12 +15,12 @@ pub(super) fn price<C: Costs>(
     limit: f64,
     calls: usize,
 ) -> Result<(Option<f64>, usize), C::Error> {
-    let upkeep = program.upkeep(chosen);
+    let price = program.price(chosen);
     let mut asked = 0;
     // First those of which nothing exact is known, which may settle the matter; then the others.
     for only_unclear in [true, false] {
         let (lower, unknown) = look(costs, chosen, only_unclear);
-        if lower + upkeep >= limit || asked + unknown.len() > calls {
+        if lower + price >= limit || asked + unknown.len() > calls {
             return Ok((None, asked));
         }
         asked += unknown.len();
@@ -29,7 +29,7 @@ pub(super) fn price<C: Costs>(
         }
     }
     let (total, _) = look(costs, chosen, true);
-    Ok((Some(total + upkeep).filter(|total| *total < limit), asked))
+    Ok((Some(total + price).filter(|total| *total < limit), asked))
 }
 
 /// At least what all questions cost, and those of which more could be known.

@@ -92,7 +92,7 @@ fn solve(relaxation: &Relaxation, seconds: f64) -> Answer {
         return Answer::Solved { bound: relaxation.constant, best: None };
     }
     let mut problem = RowProblem::default();
-    let columns: Vec<Col> = relaxation.upkeep.iter().map(|upkeep| problem.add_integer_column(*upkeep, 0..=1)).collect();
+    let columns: Vec<Col> = relaxation.having.iter().map(|price| problem.add_integer_column(*price, 0..=1)).collect();
     let choices: Vec<Col> = relaxation.choices.iter().map(|choice| problem.add_column(choice.cost, 0..=1)).collect();
     let mut required: Vec<Vec<(Col, f64)>> = relaxation.links.iter().map(|link| vec![(columns[link.column], -1.0)]).collect();
     let mut excluded: Vec<Vec<(Col, f64)>> = relaxation.links.iter().map(|link| vec![(columns[link.column], 1.0)]).collect();

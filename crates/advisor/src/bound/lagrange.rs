@@ -28,7 +28,7 @@ pub(super) type Prices = Vec<f64>;
 /// What the relaxation says.
 #[derive(Clone, Debug)]
 pub(super) struct Solution {
-    /// No configuration costs less; weighted planner cost with upkeep.
+    /// No configuration costs less; weighted planner cost with what having elements counts.
     pub(super) bound: f64,
     /// Those that give the bound.
     pub(super) prices: Prices,
@@ -149,7 +149,7 @@ impl Relaxation {
     /// What everybody picks at `prices`.
     fn evaluate(&self, prices: &[f64], picks: &mut Picks) {
         let n_links = self.links.len();
-        picks.reduced.copy_from_slice(&self.upkeep);
+        picks.reduced.copy_from_slice(&self.having);
         let mut bound = self.constant;
         for (at, (link, price)) in self.links.iter().zip(prices).enumerate() {
             picks.required[at] = price.max(0.0);
@@ -341,7 +341,7 @@ mod tests {
             entries: (0..n).collect(),
             links: (0..n).map(|at| Link { number: at, column: at, is_required: true, is_excluded: false }).collect(),
             columns: (0..n).collect(),
-            upkeep: vec![0.5; n],
+            having: vec![0.5; n],
             limits: vec![Limit { row: 0, shares: (0..n).map(|at| (at, share)).collect() }],
         }
     }

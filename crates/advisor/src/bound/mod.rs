@@ -36,7 +36,7 @@ use search::Search;
 pub struct Incumbent {
     /// The elements in it, those that are fixed included.
     pub chosen: Set,
-    /// Weighted planner cost of all questions with upkeep, as the planner says for exactly this configuration.
+    /// Weighted planner cost of all questions with what having the elements counts, as the planner says for exactly this configuration.
     pub cost: f64,
 }
 
@@ -72,7 +72,7 @@ pub enum Stop {
 /// What is known in the end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoundOutcome {
-    /// No configuration costs less; weighted planner cost with upkeep. Infinite when the limits allow no configuration.
+    /// No configuration costs less; weighted planner cost with what having elements counts. Infinite when the limits allow no configuration.
     pub lower: f64,
     /// A better configuration than the given one, the best that was found.
     pub improved: Option<Incumbent>,

@@ -13,12 +13,21 @@ pub struct Terms {
     pub size: Bytes,
     /// What having it costs, in planner cost units; not negative. For an existing index that could go, what keeping it costs.
     pub upkeep: f64,
+    /// What it must gain beyond that to be worth having, in planner cost units; not negative.
+    pub least: f64,
     /// The table that it is on, as a number of the caller's.
     pub table: u32,
     /// Whether it counts towards the limits on how many there are.
     pub is_counted: bool,
     /// Whether it has to be there, or must not; either when nothing is said.
     pub fixed: Option<bool>,
+}
+
+impl Terms {
+    /// What having it counts, in planner cost units: nobody has it who gains less by it.
+    pub fn price(&self) -> f64 {
+        self.upkeep + self.least
+    }
 }
 
 /// What a configuration may take at most.
@@ -68,9 +77,9 @@ impl Program {
             .all(|(element, terms)| terms.fixed.is_none_or(|fixed| fixed == has(chosen, element)))
     }
 
-    /// The upkeep of `chosen`, in planner cost units.
-    pub fn upkeep(&self, chosen: &Set) -> f64 {
-        self.elements.iter().enumerate().filter(|(element, _)| has(chosen, *element)).map(|(_, terms)| terms.upkeep).sum()
+    /// What having `chosen` counts, in planner cost units.
+    pub fn price(&self, chosen: &Set) -> f64 {
+        self.elements.iter().enumerate().filter(|(element, _)| has(chosen, *element)).map(|(_, terms)| terms.price()).sum()
     }
 
     /// Every limit; their number and order do not depend on what is fixed.

@@ -57,7 +57,7 @@ pub(super) struct Limit {
 /// What is left to decide.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Relaxation {
-    /// What is decided already: weighted planner cost and upkeep.
+    /// What is decided already: weighted planner cost, and what having elements counts.
     pub(super) constant: f64,
     pub(super) questions: Vec<Question>,
     pub(super) choices: Vec<Choice>,
@@ -66,8 +66,8 @@ pub(super) struct Relaxation {
     pub(super) links: Vec<Link>,
     /// Elements that are not fixed and that a choice asks for, by number.
     pub(super) columns: Vec<usize>,
-    /// The upkeep of each column.
-    pub(super) upkeep: Vec<f64>,
+    /// What having each column counts.
+    pub(super) having: Vec<f64>,
     pub(super) limits: Vec<Limit>,
 }
 
@@ -85,8 +85,8 @@ impl Relaxation {
         }
         for (terms, (fixed, column)) in model.program.elements.iter().zip(fixed.iter().zip(&column_of)) {
             match (fixed, column) {
-                (Some(true), _) => relaxation.constant += terms.upkeep,
-                (None, None) => relaxation.constant += terms.upkeep.min(0.0),
+                (Some(true), _) => relaxation.constant += terms.price(),
+                (None, None) => relaxation.constant += terms.price().min(0.0),
                 _ => {}
             }
         }
@@ -183,7 +183,7 @@ impl Relaxation {
             let element = position(model.trees[question].elements()[local]);
             let column = *column_of[element].get_or_insert_with(|| {
                 self.columns.push(element);
-                self.upkeep.push(model.program.elements[element].upkeep);
+                self.having.push(model.program.elements[element].price());
                 self.columns.len() - 1
             });
             let number = model.first_link[question] + local;

@@ -93,7 +93,7 @@ impl<'a> Draft<'a> {
         true
     }
 
-    /// Takes out what does not pay for its upkeep.
+    /// Takes out what does not pay for being had.
     fn take_out(&mut self) {
         for element in 0..self.chosen.len() {
             if !self.chosen[element] || self.fixed[element].is_some() {
@@ -105,7 +105,7 @@ impl<'a> Draft<'a> {
                 without.remove(*local);
                 loss += self.cost(*question, &without) - self.costs[*question];
             }
-            if loss.is_nan() || loss > self.model.program.elements[element].upkeep {
+            if loss.is_nan() || loss > self.model.program.elements[element].price() {
                 continue;
             }
             self.chosen[element] = false;
@@ -142,7 +142,7 @@ impl<'a> Draft<'a> {
         is_changed
     }
 
-    /// What the question gains with a plan, less upkeep, and the elements that the plan misses.
+    /// What the question gains with a plan, less what having its elements counts, and the elements that the plan misses.
     fn gain(&self, question: usize, plan: usize) -> (f64, Vec<usize>) {
         let tree = &self.model.trees[question];
         let plan = &tree.plans()[plan];
@@ -152,8 +152,8 @@ impl<'a> Draft<'a> {
         }
         let missing = plan.used.difference(&self.has[question]);
         let missing: Vec<usize> = missing.iter().map(|local| super::program::position(tree.elements()[local])).collect();
-        let upkeep: f64 = missing.iter().map(|element| self.model.program.elements[*element].upkeep).sum();
-        (gain - upkeep, missing)
+        let price: f64 = missing.iter().map(|element| self.model.program.elements[*element].price()).sum();
+        (gain - price, missing)
     }
 
     /// The largest share of any limit that `elements` take of what is left of it.

@@ -298,7 +298,7 @@ impl<'a, C: Costs> Search<'a, C> {
 
     /// Fixes the element of `node` that is least decided both ways.
     fn branch(&mut self, relaxation: &Relaxation, solution: &Solution, shares: &[f64], node: Node) {
-        let mut paid = relaxation.upkeep.clone();
+        let mut paid = relaxation.having.clone();
         for (link, price) in relaxation.links.iter().zip(&solution.prices) {
             paid[link.column] += price.abs();
         }

@@ -22,18 +22,21 @@ const SAME: f64 = 1e-9;
 /// A plan that was seen.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Plan {
-    /// Planner cost.
+    /// What it counts: planner cost with the price of early stops.
     pub(super) cost: f64,
+    /// The planner's own cost, by which it was chosen.
+    floor: f64,
     /// Positions of elements that it uses.
     pub(super) used: Bits,
 }
 
-/// Configurations of which only a lower bound is known: all that have `requires` and nothing beside `visible`.
+/// Configurations of which only a lower bound is known: all that have `requires` and nothing beside `visible`. The bound is on the planner's
+/// own cost, since that is what follows from its choice; what the choice then counts is not less.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Part {
     /// None of them costs less; planner cost.
     pub(super) floor: f64,
-    /// What the cheapest plan costs that uses nothing beside `visible`; planner cost.
+    /// What the plan costs the planner that is cheapest to it of those that use nothing beside `visible`.
     ceiling: f64,
     /// Positions of elements that all of them have.
     pub(super) requires: Bits,
@@ -59,7 +62,8 @@ pub(super) struct Tree {
     fixed_in: Set,
     fixed_out: Set,
     plans: Vec<Plan>,
-    floors: Vec<Plan>,
+    /// What was seen, and what the planner's choice of it cost the planner.
+    floors: Vec<(Bits, f64)>,
     parts: Vec<Part>,
     read: usize,
 }
@@ -114,9 +118,15 @@ impl Tree {
         self.sees(&self.parts[position])
     }
 
-    /// What the cheapest known plan costs that needs nothing beside `has`; planner cost.
+    /// What the known plan counts that the planner takes with nothing beside `has`.
     pub(super) fn ceiling(&self, has: &Bits) -> f64 {
-        self.plans.iter().filter(|plan| plan.used.is_subset_of(has)).map(|plan| plan.cost).fold(f64::INFINITY, f64::min)
+        self.taken(has).map_or(f64::INFINITY, |plan| plan.cost)
+    }
+
+    /// The known plan that is cheapest to the planner and needs nothing beside `has`.
+    fn taken(&self, has: &Bits) -> Option<&Plan> {
+        let possible = self.plans.iter().filter(|plan| plan.used.is_subset_of(has));
+        possible.min_by(|one, other| one.floor.total_cmp(&other.floor))
     }
 
     /// Takes in what was learned since the last time, and cuts parts as far as answers reach, up to `most` open ones, those with the lowest
@@ -143,22 +153,24 @@ impl Tree {
     fn learn(&mut self, fact: &Fact) {
         // Without something that is always there, the planner's answer says nothing about the least that a configuration costs.
         if self.fixed_in.is_subset_of(&fact.visible) {
-            let floor = Plan { cost: fact.cost, used: self.positions(&fact.visible) };
-            for part in self.parts.iter_mut().filter(|part| part.visible.is_subset_of(&floor.used)) {
-                part.floor = part.floor.max(floor.cost);
+            let visible = self.positions(&fact.visible);
+            for part in self.parts.iter_mut().filter(|part| part.visible.is_subset_of(&visible)) {
+                part.floor = part.floor.max(fact.floor);
             }
-            self.floors.push(floor);
+            self.floors.push((visible, fact.floor));
         }
         if !fact.used.intersection(&self.fixed_out).is_empty() {
             return;
         }
-        let plan = Plan { cost: fact.cost, used: self.positions(&fact.used) };
-        if self.plans.iter().any(|known| known.cost <= plan.cost && known.used.is_subset_of(&plan.used)) {
+        let plan = Plan { cost: fact.cost, floor: fact.floor, used: self.positions(&fact.used) };
+        let is_better =
+            |one: &Plan, other: &Plan| one.cost <= other.cost && one.floor <= other.floor && one.used.is_subset_of(&other.used);
+        if self.plans.iter().any(|known| is_better(known, &plan)) {
             return;
         }
-        self.plans.retain(|known| known.cost < plan.cost || !plan.used.is_subset_of(&known.used));
+        self.plans.retain(|known| !is_better(&plan, known));
         for part in self.parts.iter_mut().filter(|part| plan.used.is_subset_of(&part.visible)) {
-            part.ceiling = part.ceiling.min(plan.cost);
+            part.ceiling = part.ceiling.min(plan.floor);
         }
         self.plans.push(plan);
     }
@@ -185,7 +197,7 @@ impl Tree {
 
     fn cut(&mut self, position: usize, rank: &[f64], most: usize) {
         let part = &self.parts[position];
-        let within = |plan: &&Plan| plan.cost <= part.ceiling * (1.0 + SAME) && plan.used.is_subset_of(&part.visible);
+        let within = |plan: &&Plan| plan.floor <= part.ceiling * (1.0 + SAME) && plan.used.is_subset_of(&part.visible);
         let missing = self.plans.iter().filter(within).map(|plan| plan.used.difference(&part.requires)).min_by_key(Bits::count);
         let mut missing: Vec<usize> = missing.iter().flat_map(Bits::iter).collect();
         if missing.is_empty() || self.parts.len() + missing.len() > most {
@@ -198,11 +210,11 @@ impl Tree {
         for position in missing {
             let mut visible = rest.visible.clone();
             visible.remove(position);
-            let floors = self.floors.iter().filter(|floor| visible.is_subset_of(&floor.used)).map(|floor| floor.cost);
+            let floors = self.floors.iter().filter(|(seen, _)| visible.is_subset_of(seen)).map(|(_, floor)| *floor);
             let floor = floors.fold(rest.floor, f64::max);
             let part = Part {
                 floor,
-                ceiling: self.ceiling(&visible),
+                ceiling: self.taken(&visible).map_or(f64::INFINITY, |plan| plan.floor),
                 requires: rest.requires.clone(),
                 visible,
                 is_asked: false,
@@ -216,9 +228,9 @@ impl Tree {
     }
 }
 
-/// Whether a plan that all of the part's configurations can have costs no more than the least of them.
+/// Whether a plan that all of the part's configurations can have costs the planner no more than the least of them: then they all have it.
 fn is_closed(part: &Part, plans: &[Plan]) -> bool {
-    plans.iter().any(|plan| plan.cost * (1.0 - SAME) <= part.floor && plan.used.is_subset_of(&part.requires))
+    plans.iter().any(|plan| plan.floor * (1.0 - SAME) <= part.floor && plan.used.is_subset_of(&part.requires))
 }
 
 #[cfg(test)]
@@ -239,7 +251,7 @@ mod tests {
     fn facts(answers: &[(&[Element], &[Element], f64)]) -> Facts {
         let mut facts = Facts::default();
         for (visible, used, cost) in answers {
-            facts.learn(Fact { visible: set(visible), used: set(used), cost: *cost });
+            facts.learn(Fact { visible: set(visible), used: set(used), floor: *cost, cost: *cost });
         }
         facts
     }
@@ -295,6 +307,6 @@ mod tests {
     }
 
     fn terms(n: usize) -> Vec<Terms> {
-        vec![Terms { size: Bytes(1), upkeep: 0.0, table: 0, is_counted: true, fixed: None }; n]
+        vec![Terms { size: Bytes(1), upkeep: 0.0, least: 0.0, table: 0, is_counted: true, fixed: None }; n]
     }
 }

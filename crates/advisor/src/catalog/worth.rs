@@ -197,7 +197,7 @@ impl Pool {
         let mut upkeep = upkeep_of(request, table, definition, size);
         upkeep.cost *= unit;
         // Every element counts: whether it exists makes no difference here.
-        let terms = Terms { size, upkeep: upkeep.cost, table: table.0, is_counted: true, fixed: None };
+        let terms = Terms { size, upkeep: upkeep.cost, least: 0.0, table: table.0, is_counted: true, fixed: None };
         self.problem.program.elements.push(terms);
         self.items.push(item);
         self.names.push(name.to_owned());

@@ -9,7 +9,7 @@ use pgtailor_model::binding::Binding;
 use pgtailor_model::name::Oid;
 use pgtailor_model::what_if::{CandidateIndex, Configuration, Planned, Question, WhatIf};
 
-use super::{Costs, Element, Fact, Facts, Set};
+use super::{Costs, Element, Fact, Facts, Set, price};
 
 /// Something that can be there or not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +124,12 @@ impl<'a, W: WhatIf> Engine<'a, W> {
         let candidates = planned.candidates.iter().cloned().map(Item::Candidate);
         let existing = planned.existing.iter().copied().map(Item::Existing);
         let used: Set = candidates.chain(existing).filter_map(|item| self.numbers.get(&item).copied()).collect();
-        let fact = Fact { visible: elements.intersection(relevant), used: used.intersection(relevant), cost: planned.cost };
+        let fact = Fact {
+            visible: elements.intersection(relevant),
+            used: used.intersection(relevant),
+            floor: planned.cost,
+            cost: price(planned),
+        };
         self.facts[question].learn(fact);
     }
 

@@ -26,6 +26,12 @@ impl Set {
         self.0.iter().all(|element| rest.by_ref().find(|candidate| *candidate >= element) == Some(element))
     }
 
+    /// Whether it has any element of `other`.
+    pub fn meets(&self, other: &Self) -> bool {
+        let (few, many) = if self.0.len() < other.0.len() { (self, other) } else { (other, self) };
+        few.iter().any(|element| many.contains(element))
+    }
+
     /// Puts `element` in; false when it was there.
     pub fn insert(&mut self, element: Element) -> bool {
         match self.0.binary_search(&element) {

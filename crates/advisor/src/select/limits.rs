@@ -8,13 +8,22 @@ use crate::cost::{Element, Set};
 /// Sums of bytes are exact in a double; those of costs are not.
 const ROUNDING: f64 = 1e-9;
 
+/// What a candidate must gain beside the others, as parts of the cost that is left with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LeastGain {
+    /// However small it is.
+    pub share: f64,
+    /// For each byte.
+    pub per_byte: f64,
+}
+
 /// A choice, and what a candidate must gain to be in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Problem {
     /// Elements and limits. An element that does not count is an index that exists: dropping it is the change, and no limit counts it.
     pub program: Program,
-    /// Least gain of a candidate beside the others, planner cost.
-    pub minimal_gain: f64,
+    /// By which the least gains of the elements are set.
+    pub least: LeastGain,
 }
 
 impl Problem {
@@ -42,6 +51,29 @@ impl Problem {
     /// The same of all `elements`.
     pub fn upkeep_of(&self, elements: &Set) -> f64 {
         elements.iter().map(|element| self.upkeep(element)).sum()
+    }
+
+    /// What having it counts, planner cost: upkeep and the least that it must gain.
+    pub fn price(&self, element: Element) -> f64 {
+        self.terms(element).map_or(0.0, Terms::price)
+    }
+
+    /// The same of all `elements`.
+    pub fn price_of(&self, elements: &Set) -> f64 {
+        elements.iter().map(|element| self.price(element)).sum()
+    }
+
+    /// What `elements` must gain at least beyond their upkeep, planner cost.
+    pub fn least_of(&self, elements: &Set) -> f64 {
+        elements.iter().filter_map(|element| self.terms(element)).map(|terms| terms.least).sum()
+    }
+
+    /// Sets what each candidate must gain, when so much cost is `left`. What exists needs not gain anything.
+    pub fn expect(&mut self, left: f64) {
+        let LeastGain { share, per_byte } = self.least;
+        for terms in self.program.elements.iter_mut().filter(|terms| terms.is_counted) {
+            terms.least = left * (share + per_byte * terms.size.as_f64());
+        }
     }
 
     /// Bytes of the candidates among `elements`.

@@ -12,12 +12,14 @@ mod paying;
 mod probe;
 mod search;
 
+use std::collections::BTreeMap;
+
 use crate::cost::{Costs, Element, Meter, Set};
 
 use self::options::Options;
 
 pub use front::front;
-pub use limits::Problem;
+pub use limits::{LeastGain, Problem};
 pub use order::order;
 pub use paying::paying;
 
@@ -65,7 +67,8 @@ pub fn planned<C: Costs>(costs: &mut C, problem: &Problem, elements: &Set) -> Re
     Ok(cost_of(costs, problem, elements).1)
 }
 
-/// The best set that is found with `effort`, while `keep_going`; the plans with what exists must be known already.
+/// The best set that is found with `effort`, while `keep_going`; the plans with what exists must be known already. What candidates must gain is
+/// set anew as the cost that is left becomes known.
 ///
 /// It starts from `supported`: by question, the candidates that were proposed for it.
 ///
@@ -73,7 +76,7 @@ pub fn planned<C: Costs>(costs: &mut C, problem: &Problem, elements: &Set) -> Re
 /// When the planner cannot be asked.
 pub fn select<C: Costs>(
     costs: &mut C,
-    problem: &Problem,
+    problem: &mut Problem,
     supported: &[Set],
     effort: Effort,
     keep_going: &mut dyn FnMut() -> bool,
@@ -85,28 +88,48 @@ pub fn select<C: Costs>(
     // A first answer comes of the first layer: when time is short, that is better than to have looked deeper and chosen nothing.
     let layers = probe::first_layer(costs, problem, supported);
     let layers = probe::peeled(costs, problem, layers)?;
-    let found = search::filled(&Options::of(costs, problem), problem);
-    let found = trimmed(costs, problem, found)?;
-    if found.cost < best.cost {
-        best = found;
+    problem.expect(least_left(costs));
+    let options = Options::of(costs, problem);
+    // Twice: what is left is known only when something is chosen.
+    for _ in 0..2 {
+        let found = trimmed(costs, problem, search::filled(&options, problem))?;
+        keep_better(problem, &mut best, found);
     }
     probe::peel(costs, problem, layers, keep_going)?;
+    // What was peeled fits where the first layers are too large: that must not wait for a search that may have no time.
+    let found = trimmed(costs, problem, search::filled(&Options::of(costs, problem), problem))?;
+    keep_better(problem, &mut best, found);
     let mut idle = 0;
     while idle <= effort.patience && keep_going() {
         let found = search::search(&Options::of(costs, problem), problem, &best.elements, keep_going);
         let found = trimmed(costs, problem, found)?;
-        if found.cost < best.cost {
-            best = found;
-            idle = 0;
-        } else {
-            idle += 1;
-        }
+        idle = if keep_better(problem, &mut best, found) { 0 } else { idle + 1 };
         if costs.left() == 0 {
             break;
         }
         probe::around(costs, problem, &best.elements, keep_going)?;
     }
     Ok(best)
+}
+
+/// What all questions cost at least with the best plan that was seen of each.
+fn least_left<C: Costs>(costs: &C) -> f64 {
+    let least = |question: usize| {
+        let seen = costs.facts(question).all().iter().map(|fact| fact.cost);
+        costs.weight(question) * seen.fold(f64::INFINITY, f64::min)
+    };
+    (0..costs.questions()).filter(|question| costs.weight(*question) > 0.0).map(least).filter(|cost| cost.is_finite()).sum()
+}
+
+/// Takes `found` for the best if it is, by what having its elements counts, too, and sets that by what is left then.
+fn keep_better(problem: &mut Problem, best: &mut Chosen, found: Chosen) -> bool {
+    let counts = |chosen: &Chosen| chosen.cost + problem.least_of(&chosen.elements);
+    let is_better = counts(&found) < counts(best) * (1.0 - 1e-12);
+    if is_better {
+        *best = found;
+        problem.expect(best.cost);
+    }
+    is_better
 }
 
 /// By how much the workload's cost changes when `element` comes to `elements`, upkeep included; what is not known of either is planned.
@@ -126,8 +149,29 @@ pub fn added<C: Costs>(costs: &mut C, problem: &Problem, elements: &Set, element
     Ok(problem.upkeep(element) - gained)
 }
 
+/// Plans what is not known of each member of `order` coming to those before it, which are `there` first: all at once.
+///
+/// # Errors
+/// When the planner cannot be asked.
+pub fn foresee<C: Costs>(costs: &mut C, there: &Set, order: &[Element]) -> Result<(), C::Error> {
+    let mut there = there.clone();
+    let mut unknown: Vec<(usize, Set)> = Vec::new();
+    for element in order {
+        let with = there.with(*element);
+        for question in concerned(costs, *element) {
+            unknown.extend([&there, &with].into_iter().filter_map(|there| request(costs, question, there)));
+        }
+        there = with;
+    }
+    unknown.sort();
+    unknown.dedup();
+    costs.ask(&unknown)
+}
+
 /// By candidate among `members` of `elements`: by how much the workload's cost would rise without it, upkeep included; what is not known is
 /// planned, all at once.
+///
+/// Only questions whose plan uses a member get dearer without it: a workload has a thousand times as many pairs of both as that.
 ///
 /// # Errors
 /// When the planner cannot be asked.
@@ -137,25 +181,26 @@ pub fn losses<C: Costs>(
     elements: &Set,
     members: &Set,
 ) -> Result<Vec<(Element, f64)>, C::Error> {
-    let members: Vec<Element> = members.iter().filter(|member| !problem.exists(*member)).collect();
-    let concerned: Vec<Vec<usize>> = members.iter().map(|member| concerned(costs, *member)).collect();
-    let mut unknown: Vec<(usize, Set)> = Vec::new();
-    for (member, questions) in members.iter().zip(&concerned) {
-        let without = elements.without(*member);
-        unknown.extend(questions.iter().filter_map(|question| request(costs, *question, &without)));
-        unknown.extend(questions.iter().filter_map(|question| request(costs, *question, elements)));
-    }
-    unknown.sort();
-    unknown.dedup();
-    costs.derived((2 * concerned.iter().map(Vec::len).sum::<usize>()).saturating_sub(unknown.len()));
+    let members: Set = members.iter().filter(|member| !problem.exists(*member)).collect();
+    let is_concerned = |question: &usize| costs.weight(*question) > 0.0 && costs.relevant(*question).meets(&members);
+    let concerned: Vec<usize> = (0..costs.questions()).filter(is_concerned).collect();
+    let unknown: Vec<(usize, Set)> = concerned.iter().filter_map(|question| request(costs, *question, elements)).collect();
     costs.ask(&unknown)?;
-    let loss = |(member, questions): (&Element, &Vec<usize>)| {
-        let without = elements.without(*member);
-        let lost: f64 =
-            questions.iter().map(|question| most(costs, *question, &without) - most(costs, *question, elements)).sum();
-        (*member, lost - problem.upkeep(*member))
-    };
-    Ok(members.iter().zip(&concerned).map(loss).collect())
+    let mut used: Vec<(Element, usize, Set)> = Vec::new();
+    for question in &concerned {
+        let visible = elements.intersection(costs.relevant(*question));
+        let taken = costs.facts(*question).taken(&visible).map(|fact| fact.used.intersection(&members)).unwrap_or_default();
+        used.extend(taken.iter().map(|member| (member, *question, visible.without(member))));
+    }
+    let without = used.iter().filter_map(|(_, question, without)| request(costs, *question, without));
+    let without: Vec<(usize, Set)> = without.collect();
+    costs.derived((concerned.len() + used.len()).saturating_sub(unknown.len() + without.len()));
+    costs.ask(&without)?;
+    let mut lost: BTreeMap<Element, f64> = members.iter().map(|member| (member, -problem.upkeep(member))).collect();
+    for (member, question, without) in &used {
+        *lost.entry(*member).or_default() += most(costs, *question, without) - most(costs, *question, elements);
+    }
+    Ok(lost.into_iter().collect())
 }
 
 /// Questions that count and whose plan `element` can change.

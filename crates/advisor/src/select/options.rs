@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Problem;
-use crate::cost::{Costs, Element, Set};
+use crate::cost::{Costs, Element, Fact, Set};
 
 /// The options of all questions that count.
 pub(super) struct Options {
-    /// By question: options from the cheapest on, each of which no cheaper one needs less than; the last needs nothing that can be missing.
+    /// By question: options in the order in which the planner prefers them, each of which no earlier one needs less than, with what they
+    /// count; the last needs nothing that can be missing.
     questions: Vec<Question>,
     /// Sets of elements that some option needs beyond what exists, each once.
     pub(super) bundles: Vec<Bundle>,
@@ -36,7 +37,7 @@ pub(super) struct State {
     /// By element: whether it is chosen.
     there: Vec<bool>,
     taken: Vec<usize>,
-    /// The workload's cost, upkeep included.
+    /// The workload's cost, with what having the elements counts.
     pub(super) cost: f64,
 }
 
@@ -47,12 +48,13 @@ impl Options {
         let questions: Vec<Question> = counting
             .map(|question| {
                 let facts = costs.facts(question).all();
-                let mut seen: Vec<(Set, f64)> = facts.iter().map(|fact| (fact.used.clone(), fact.cost)).collect();
-                seen.sort_by(|one, other| one.1.total_cmp(&other.1).then_with(|| one.0.cmp(&other.0)));
+                let mut seen: Vec<&Fact> = facts.iter().collect();
+                // The planner takes what is cheapest to it, whatever that counts here.
+                seen.sort_by(|one, other| one.floor.total_cmp(&other.floor).then_with(|| one.used.cmp(&other.used)));
                 let mut options: Vec<(Set, f64)> = Vec::new();
-                for (used, cost) in seen {
-                    if !options.iter().any(|(less, _)| less.is_subset_of(&used)) {
-                        options.push((used, cost));
+                for Fact { used, cost, .. } in seen {
+                    if !options.iter().any(|(less, _)| less.is_subset_of(used)) {
+                        options.push((used.clone(), *cost));
                     }
                 }
                 Question { weight: costs.weight(question), options }
@@ -110,10 +112,10 @@ impl Options {
         }
         let taken: Vec<usize> = self.questions.iter().map(|question| question.first(0, |used| is_within(used, &there))).collect();
         let cost: f64 = self.questions.iter().zip(&taken).map(|(question, taken)| question.cost(*taken)).sum();
-        State { cost: cost + problem.upkeep_of(&chosen), taken, there, chosen }
+        State { cost: cost + problem.price_of(&chosen), taken, there, chosen }
     }
 
-    /// The first option of each question that `bundle` makes possible and that is cheaper than what is taken: question and option.
+    /// The first option of each question that `bundle` makes possible and that the planner prefers to what is taken: question and option.
     fn improved<'a>(&'a self, state: &'a State, bundle: &'a Bundle) -> impl Iterator<Item = (usize, usize)> + 'a {
         let is_there =
             |element| position(element).is_some_and(|element| state.there[element]) || bundle.elements.contains(element);
@@ -128,7 +130,7 @@ impl Options {
         })
     }
 
-    /// By how much the plans become cheaper with `bundle`; upkeep is not taken off.
+    /// By how much the plans become cheaper with `bundle`; upkeep is not taken off. Below 0 where an index tempts the planner to stop early.
     pub(super) fn gain(&self, state: &State, bundle: &Bundle) -> f64 {
         let gain = |(number, option): (usize, usize)| {
             let question = &self.questions[number];
@@ -156,7 +158,7 @@ impl Options {
     pub(super) fn add(&self, problem: &Problem, state: &mut State, bundle: &Bundle) {
         let new = bundle.elements.difference(&state.chosen);
         state.chosen = state.chosen.union(&new);
-        state.cost += problem.upkeep_of(&new);
+        state.cost += problem.price_of(&new);
         let improved: Vec<(usize, usize)> = self.improved(state, bundle).collect();
         for (number, option) in improved {
             let question = &self.questions[number];
@@ -171,7 +173,7 @@ impl Options {
     /// Takes `element` away, which is there.
     pub(super) fn remove(&self, problem: &Problem, state: &mut State, element: Element) {
         state.chosen.remove(element);
-        state.cost -= problem.upkeep(element);
+        state.cost -= problem.price(element);
         let Some(position) = position(element) else { return };
         state.there[position] = false;
         for number in &self.by_element[position] {

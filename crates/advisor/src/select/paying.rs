@@ -1,14 +1,15 @@
 //! Members of a set that pay beside the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Problem, losses};
 use crate::cost::{Costs, Element, Set};
 
-/// Takes candidates away that gain less than the least beside the others, the weakest first. What each that is left gains.
+/// Takes candidates away that gain no more than they must beside the others, the weakest first. What each that is left gains.
 ///
 /// A member is looked at again only when one went that shares a question with it: a workload has thousands of questions and hundreds of
-/// members, and each member concerns few.
+/// members, and each member concerns few. Members that share none go together, since going one by one would come to the same, with a batch of
+/// plannings for each.
 ///
 /// # Errors
 /// When the planner cannot be asked.
@@ -18,14 +19,24 @@ pub fn paying<C: Costs>(costs: &mut C, problem: &Problem, chosen: &mut Set) -> R
     let mut gains: BTreeMap<Element, f64> = BTreeMap::new();
     loop {
         gains.extend(losses(costs, problem, chosen, &open)?);
-        let weakest = gains.iter().filter(|(_, loss)| **loss < problem.minimal_gain || **loss <= 0.0);
-        let Some(weakest) = weakest.min_by(|one, other| one.1.total_cmp(other.1)).map(|(member, _)| *member) else {
+        // How much it gains beyond what it must.
+        let beyond = |(member, loss): (&Element, &f64)| (*member, loss - problem.terms(*member).map_or(0.0, |terms| terms.least));
+        let mut weak: Vec<(Element, f64)> = gains.iter().map(beyond).filter(|(_, beyond)| *beyond <= 0.0).collect();
+        if weak.is_empty() {
             return Ok(gains.into_iter().collect());
-        };
-        chosen.remove(weakest);
-        gains.remove(&weakest);
-        let questions = concerned.get(&weakest).into_iter().flatten();
-        let shared = questions.flat_map(|question| costs.relevant(*question).iter());
+        }
+        weak.sort_by(|one, other| one.1.total_cmp(&other.1).then(one.0.cmp(&other.0)));
+        let mut touched: BTreeSet<usize> = BTreeSet::new();
+        for (member, _) in weak {
+            let questions = concerned.get(&member).map_or(&[][..], Vec::as_slice);
+            if questions.iter().any(|question| touched.contains(question)) {
+                continue;
+            }
+            touched.extend(questions);
+            chosen.remove(member);
+            gains.remove(&member);
+        }
+        let shared = touched.iter().flat_map(|question| costs.relevant(*question).iter());
         open = shared.filter(|element| gains.contains_key(element)).collect();
     }
 }

@@ -73,7 +73,11 @@ pub(super) fn around<C: Costs>(
     layers.extend(counting.iter().map(|question| (*question, beside.intersection(costs.relevant(*question)))));
     for member in chosen.iter().filter(|member| !problem.exists(*member)) {
         let instead = affordable(problem, &chosen.without(member));
-        let concerned = counting.iter().filter(|question| costs.relevant(**question).contains(member));
+        // Where going without it makes room for nothing, only those who use it would take something else.
+        let makes_room = instead.with(member) != beside;
+        let concerned = counting.iter().filter(|question| {
+            costs.relevant(**question).contains(member) && (makes_room || uses(costs, **question, chosen, member))
+        });
         layers.extend(concerned.map(|question| (*question, instead.intersection(costs.relevant(*question)))));
     }
     for _ in 0..LAYERS_AROUND {
@@ -90,6 +94,12 @@ pub(super) fn around<C: Costs>(
             .collect();
     }
     Ok(())
+}
+
+/// Whether the plan of `question` with `chosen` uses `member`, as far as that is known.
+fn uses<C: Costs>(costs: &C, question: usize, chosen: &Set, member: u32) -> bool {
+    let visible = chosen.intersection(costs.relevant(question));
+    costs.facts(question).taken(&visible).is_none_or(|fact| fact.used.contains(member))
 }
 
 /// `base` and every candidate that could be added to it.

@@ -119,20 +119,17 @@ fn score(options: &Options, problem: &Problem, state: &State, bundle: &Bundle, e
         return 0.0;
     }
     let new = bundle.elements.difference(&state.chosen);
-    let net = gain - problem.upkeep_of(&new);
+    let net = gain - problem.price_of(&new);
     // No index is smaller than a page.
-    if net <= problem.minimal_gain.max(0.0) { 0.0 } else { net / problem.size(&new).max(8192.0).powf(exponent) }
+    if net <= 0.0 { 0.0 } else { net / problem.size(&new).max(8192.0).powf(exponent) }
 }
 
-/// Takes away what costs more in upkeep than its plans gain, the worst first.
+/// Takes away what counts more than its plans gain, the worst first.
 pub(super) fn prune(options: &Options, problem: &Problem, state: &mut State) {
     loop {
-        let net = |element| {
-            // Nothing is dropped for nothing.
-            let least = if problem.exists(element) { 0.0 } else { problem.minimal_gain };
-            options.loss(state, element) - problem.upkeep(element) - least
-        };
+        let net = |element| options.loss(state, element) - problem.price(element);
         let worst = state.chosen.iter().map(|element| (net(element), element));
+        // Nothing is dropped for nothing.
         let worst = worst.filter(|(net, element)| *net < 0.0 || (*net <= 0.0 && !problem.exists(*element)));
         let Some((_, element)) = worst.min_by(|one, other| one.0.total_cmp(&other.0)) else { return };
         options.remove(problem, state, element);
@@ -147,7 +144,7 @@ fn force(options: &Options, problem: &Problem, state: &mut State, bundle: &Bundl
     options.add(problem, state, bundle);
     while !problem.allows(&state.chosen) {
         let others = state.chosen.difference(&bundle.elements);
-        let missed = |element: &u32| options.loss(state, *element) - problem.upkeep(*element);
+        let missed = |element: &u32| options.loss(state, *element) - problem.price(*element);
         let candidates = others.iter().filter(|element| !problem.exists(*element));
         let Some(least) = candidates.min_by(|one, other| missed(one).total_cmp(&missed(other))) else { return };
         options.remove(problem, state, least);

@@ -79,9 +79,13 @@ pub struct LimitArguments {
     #[arg(long, value_name = "PERCENT", value_parser = share)]
     pub max_upkeep: Option<f64>,
 
-    /// Least gain of an index beside the others, of the workload's planner cost
+    /// Least gain of an index beside the others, of the planner cost that is left with them
     #[arg(long, value_name = "PERCENT", default_value = "0.1%", value_parser = share)]
     pub min_gain: f64,
+
+    /// Least gain of an index for its size, of the part by which it makes the database larger; 25 %, and 0.1 % with a budget
+    #[arg(long, value_name = "PERCENT", value_parser = percentage)]
+    pub min_gain_per_size: Option<f64>,
 
     /// How much dearer any statement may get
     #[arg(long, value_name = "PERCENT", value_parser = percentage)]

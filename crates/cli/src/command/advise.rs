@@ -138,6 +138,7 @@ pub(super) async fn limits(arguments: &LimitArguments, source: &Source) -> Resul
         per_table: arguments.max_per_table,
         upkeep: arguments.max_upkeep,
         minimal_gain: arguments.min_gain,
+        gain_per_size: arguments.min_gain_per_size,
         regression: arguments.max_regression,
         columns: usize::from(arguments.max_columns),
     })

@@ -71,7 +71,7 @@ async fn main() -> Result<(), Failure> {
         println!(
             "tpch {budget:>5} MB  built {built:.4} in {:>9}  planned {:.4} in {:>9}  {} indexes, {} calls, {:.1} s, {cpu:.1} CPU s",
             size.to_string(),
-            advice.cost_after / advice.cost_before,
+            advice.planner_after() / advice.planner_before(),
             advice.size.to_string(),
             advice.recommendations.len(),
             advice.effort.what_if_calls,
@@ -83,7 +83,7 @@ async fn main() -> Result<(), Failure> {
         println!(
             "          bounded built {built:.4} in {:>9}  planned {:.4}  gap {:.2} %  {} candidates, {} calls, {:.1} s",
             size.to_string(),
-            bounded.cost_after / bounded.cost_before,
+            bounded.planner_after() / bounded.planner_before(),
             bounded.bound.gap * 100.0,
             bounded.bound.candidates,
             bounded.effort.what_if_calls,

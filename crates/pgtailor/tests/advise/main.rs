@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod drops;
+mod early_stop;
 mod properties;
 mod shapes;
 mod support;

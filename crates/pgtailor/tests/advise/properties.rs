@@ -38,6 +38,7 @@ async fn members_pay_budgets_are_kept_and_answers_repeat() {
     assert_eq!(without_seconds(&advice), without_seconds(&again));
 
     every_member_pays(&snapshot, &statements, &advice).await;
+    every_member_is_worth_its_size(&snapshot, &advice);
 
     options.time_limit = Duration::ZERO;
     let hurried = pgtailor::advise_snapshot(&snapshot, &options).await.expect("advice");
@@ -82,6 +83,30 @@ async fn every_member_pays(snapshot: &Snapshot, statements: &Statements, advice:
         fewer.indexes.remove(index);
         let without = sum(&mut what_if, &fewer, &questions).await;
         assert!(without > with_all, "{} gains nothing: {with_all} with it, {without} without", index.definition);
+    }
+}
+
+/// The least gain is told as a part of what is left; it was set when nearly that was left.
+fn every_member_is_worth_its_size(snapshot: &Snapshot, advice: &Advice) {
+    let block = u64::from(snapshot.server.block_size);
+    let mut there = 0.0;
+    for table in &snapshot.catalog.tables {
+        there += table.size.unwrap_or_else(|| table.pages.bytes(block)).as_f64();
+        there += table.indexes.iter().filter_map(|index| index.size).map(Bytes::as_f64).sum::<f64>();
+    }
+    let least = |size: Bytes| advice.cost_after * (advice.limits.minimal_gain + 0.25 * size.as_f64() / there);
+    for one in &advice.recommendations {
+        assert!(one.loss_without > 0.9 * least(one.size), "{} gains {}\n{}", one.sql, one.loss_without, told(advice));
+    }
+    let too_large = advice.rejected.iter().filter_map(|one| match one.reason {
+        Loss::Size { gain, least } => Some((one, gain, least)),
+        _ => None,
+    });
+    let too_large: Vec<(&Rejected, f64, f64)> = too_large.collect();
+    assert!(!too_large.is_empty(), "{}", told(advice));
+    for (one, gain, must) in too_large {
+        let size = one.size.expect("it was predicted");
+        assert!(gain <= must && must > 0.9 * least(size) && must < 1.2 * least(size), "{one:?}\n{}", told(advice));
     }
 }
 

@@ -262,7 +262,8 @@ impl HypoPg {
         let uses = |made: &[Hypothetical]| made.iter().any(|index| names.contains(index.name.as_str()));
         let candidates = self.present.iter().filter(|(_, made)| uses(made)).map(|(candidate, _)| candidate.clone()).collect();
         let existing = names.iter().filter_map(|name| self.existing.get(*name)).flatten().copied().collect();
-        Planned { cost: nodes.first().map_or(0.0, |top| top.total_cost), nodes, candidates, existing }
+        // What is corrected in costs here is more than what early stops are about.
+        Planned { cost: nodes.first().map_or(0.0, |top| top.total_cost), nodes, candidates, existing, early_stops: Vec::new() }
     }
 }
 

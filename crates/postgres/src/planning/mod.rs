@@ -23,6 +23,7 @@ mod refusal;
 mod trust;
 mod types;
 mod values;
+mod walks;
 
 pub use bind::{BindOptions, BindReport, bind};
 pub use examples::{Examples, add_examples};
@@ -33,3 +34,4 @@ pub use refusal::Refusal;
 pub use trust::ForeignCode;
 pub(crate) use trust::Trust;
 pub use types::Prepared;
+pub use walks::Walk;

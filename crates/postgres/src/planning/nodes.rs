@@ -9,7 +9,10 @@ use std::fmt::Write as _;
 
 use pgtailor_model::planner::PlanNode;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
+
+use super::walks::{Walk, walks};
 
 /// A plan as far as decisions need it. It holds no value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +21,8 @@ pub struct Outline {
     pub nodes: Vec<PlanNode>,
     /// Names of the indexes that it uses.
     pub indexes: BTreeSet<String>,
+    /// Walks that it means to end early.
+    pub walks: Vec<Walk>,
 }
 
 /// The nodes of a plan in JSON, from the top, each before those below it. They hold no value.
@@ -50,7 +55,7 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 /// What is not there, or null, is left out.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Node<'a> {
+pub(super) struct Node<'a> {
     #[serde(borrow, rename = "Node Type")]
     kind: Option<Text<'a>>,
     #[serde(borrow, rename = "Join Type")]
@@ -79,8 +84,53 @@ struct Node<'a> {
     plan_rows: Option<f64>,
     #[serde(rename = "Plan Width")]
     plan_width: Option<i64>,
+    /// That there is one; it quotes values.
+    #[serde(rename = "Filter")]
+    filter: Option<IgnoredAny>,
     #[serde(borrow, rename = "Plans")]
     plans: Option<Vec<Node<'a>>>,
+}
+
+impl Node<'_> {
+    /// Whether the node is of this kind.
+    pub(super) fn is(&self, kind: &str) -> bool {
+        self.kind.as_ref().is_some_and(|own| own.0 == kind)
+    }
+
+    /// How it is related to the node above: `Outer`, `Inner`, `Member`, `InitPlan`, `SubPlan`; empty at the top.
+    pub(super) fn relationship(&self) -> &str {
+        self.parent_relationship.as_ref().map(|text| text.0.as_ref()).unwrap_or_default()
+    }
+
+    /// The table that it reads.
+    pub(super) fn relation(&self) -> Option<&str> {
+        self.relation_name.as_ref().map(|text| text.0.as_ref())
+    }
+
+    /// Whether it drops rows that it reads.
+    pub(super) fn has_filter(&self) -> bool {
+        self.filter.is_some()
+    }
+
+    /// Planner cost in all.
+    pub(super) fn total(&self) -> f64 {
+        self.total_cost.unwrap_or_default()
+    }
+
+    /// Rows that the planner expects.
+    pub(super) fn rows(&self) -> f64 {
+        self.plan_rows.unwrap_or_default()
+    }
+
+    /// The nodes right below.
+    pub(super) fn below(&self) -> &[Self] {
+        self.plans.as_deref().unwrap_or_default()
+    }
+
+    /// The node below from which its rows come.
+    pub(super) fn outer(&self) -> Option<&Self> {
+        self.below().iter().find(|below| matches!(below.relationship(), "Outer" | "Subquery"))
+    }
 }
 
 /// Of a text that rules make several statements of the first counts.
@@ -88,6 +138,7 @@ fn outline(plans: &[Statement<'_>]) -> Outline {
     let mut found = Outline::default();
     if let Some(top) = plans.first().and_then(|statement| statement.plan.as_ref()) {
         add(top, 0, &mut found);
+        walks(top, 1.0, &mut found.walks);
     }
     found
 }

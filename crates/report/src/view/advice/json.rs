@@ -26,6 +26,7 @@ pub fn advice(advice: &Advice) -> Value {
             "per_table": limits.per_table,
             "upkeep": limits.upkeep,
             "minimal_gain": limits.minimal_gain,
+            "gain_per_size": limits.gain_per_size,
             "regression": limits.regression,
             "columns": limits.columns,
         },
@@ -39,6 +40,7 @@ pub fn advice(advice: &Advice) -> Value {
         "cost_before": advice.cost_before,
         "cost_after": advice.cost_after,
         "cost_provenance": "what-if",
+        "early_stops": advice.early_stops,
         "upkeep": advice.upkeep,
         "size_bytes": advice.size,
         "size_provenance": "estimated",
@@ -120,6 +122,7 @@ fn verdict(loss: &Loss) -> &'static str {
         Loss::Unused => "unused",
         Loss::Overlapped { .. } => "overlapped",
         Loss::Upkeep { .. } => "upkeep",
+        Loss::Size { .. } => "size",
         Loss::Limit { .. } => "limit",
         Loss::Regression { .. } => "regression",
     }
@@ -134,6 +137,8 @@ fn statement(one: &AdvisedStatement) -> Value {
         "share": one.share,
         "cost_before": one.before,
         "cost_after": one.after,
+        "early_stop_before": one.early_stop_before,
+        "early_stop_after": one.early_stop_after,
         "worst_binding": one.worst_binding,
         "uses": one.uses,
     })

@@ -105,7 +105,8 @@ fn served(advice: &Advice, recommendation: &Recommendation, detail: Detail) -> V
 fn served_words(statement: &AdvisedStatement) -> String {
     let costs = words::before_after(statement.before, statement.after);
     let calls = if statement.calls == 1 { "execution" } else { "executions" };
-    format!("planner cost {costs} with all recommendations (what-if), {} {calls}", grouped(statement.calls))
+    let early_stop = words::early_stop(statement);
+    format!("planner cost {costs} with all recommendations (what-if{early_stop}), {} {calls}", grouped(statement.calls))
 }
 
 /// Statements that get worse, by their worst values; or that there is none.

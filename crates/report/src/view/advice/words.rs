@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use pgtailor_model::advice::{Advice, Loss, Rejected, Upkeep, Weighing};
+use pgtailor_model::advice::{Advice, AdvisedStatement, Loss, Rejected, Upkeep, Weighing};
 use pgtailor_model::unit::{Bytes, f64_as_count, three_digits};
 
 use crate::number::{counted, percent, reduction, reduction_words, short_count};
@@ -39,10 +39,35 @@ pub fn summary(advice: &Advice) -> String {
         String::new()
     };
     format!(
-        "The workload's planner cost {changes} {before} to {after}{upkeep}; new indexes take {} (estimated). Costs are what-if, planned and \
+        "The workload's planner cost {changes} {before} to {after}{upkeep}; new indexes take {} (estimated).{} Costs are what-if, planned and \
          not measured, and no times.",
-        advice.size
+        advice.size,
+        early_stops(advice)
     )
+}
+
+/// What of the costs the planner does not see, as a sentence after another.
+fn early_stops(advice: &Advice) -> String {
+    let Some(stops) = advice.early_stops else { return String::new() };
+    format!(
+        " Of that, {} before and {} after are the price of plans of {} that mean to stop early and may not: the planner alone sees {} and {}.",
+        cost(stops.before),
+        cost(stops.after),
+        counted(stops.statements, "statement", "statements"),
+        cost(advice.planner_before()),
+        cost(advice.planner_after())
+    )
+}
+
+/// What of a statement's costs the planner does not see, as a clause behind others; empty where no plan of it stops early.
+pub fn early_stop(statement: &AdvisedStatement) -> String {
+    let (before, after) = (statement.early_stop_before, statement.early_stop_after);
+    match (before > 0.0, after > 0.0) {
+        (false, false) => String::new(),
+        (true, false) => format!("; {} of the first is the price of an early stop", cost(before)),
+        (false, true) => format!("; {} of the second is the price of an early stop", cost(after)),
+        (true, true) => format!("; {} and {} of them are the price of early stops", cost(before), cost(after)),
+    }
 }
 
 /// Why nothing is recommended.
@@ -61,6 +86,7 @@ pub fn nothing(advice: &Advice) -> String {
         (count(|loss| matches!(loss, Loss::Unused)), "that no plan uses"),
         (count(|loss| matches!(loss, Loss::Overlapped { .. })), "that gain less than the minimum"),
         (count(|loss| matches!(loss, Loss::Upkeep { .. })), "whose upkeep takes more than they gain"),
+        (count(|loss| matches!(loss, Loss::Size { .. })), "that gain less than their size must"),
         (count(|loss| matches!(loss, Loss::Limit { .. })), "that do not fit the limits"),
         (count(|loss| matches!(loss, Loss::Regression { .. })), "with which some statement would get too dear"),
         (count(|loss| matches!(loss, Loss::Refused { .. })), "that are refused whatever they gain"),
@@ -84,13 +110,13 @@ pub fn bound(advice: &Advice) -> String {
         1 => "this 1 candidate".to_owned(),
         count => format!("these {}", counted(count, "candidate", "candidates")),
     };
+    let is_free = advice.limits.minimal_gain <= 0.0 && advice.limits.gain_per_size == Some(0.0);
+    let counted = if is_free { "" } else { ", counting for each index the least that it must gain" };
     if bound.proven {
-        return format!(
-            "No set of {of}{within} has a lower planner cost: proven, as far as one more index never makes a plan dearer."
-        );
+        return format!("No set of {of}{within} is better{counted}: proven, as far as one more index never makes a plan dearer.");
     }
     format!(
-        "No set of {of}{within} has a planner cost more than {} lower, as far as one more index never makes a plan dearer.",
+        "No set of {of}{within} is better by more than {} of the planner cost{counted}, as far as one more index never makes a plan dearer.",
         percent_up(bound.gap)
     )
 }
@@ -155,6 +181,9 @@ pub fn loss(advice: &Advice, loss: &Loss) -> String {
         Loss::Upkeep { gain, upkeep } => {
             format!("gains {}, but its upkeep costs {}", share(advice, *gain), share(advice, *upkeep))
         }
+        Loss::Size { gain, least } => {
+            format!("gains {}, less than the {} that an index of its size must gain", share(advice, *gain), share(advice, *least))
+        }
         Loss::Limit { gain, limit } => format!("gains {}, but {limit}", share(advice, *gain)),
         Loss::Regression { statement, factor } => {
             let known = advice.statements.iter().find(|one| one.fingerprint == *statement);
@@ -168,7 +197,7 @@ pub fn loss(advice: &Advice, loss: &Loss) -> String {
 pub fn gain_of(rejected: &Rejected) -> f64 {
     match rejected.reason {
         Loss::Overlapped { alone, .. } => alone,
-        Loss::Upkeep { gain, .. } | Loss::Limit { gain, .. } => gain,
+        Loss::Upkeep { gain, .. } | Loss::Size { gain, .. } | Loss::Limit { gain, .. } => gain,
         Loss::Refused { .. } | Loss::Unused | Loss::Regression { .. } => 0.0,
     }
 }
@@ -189,7 +218,10 @@ pub fn limits(advice: &Advice) -> String {
     parts.extend(limits.indexes.map(|count| format!("at most {}", counted(count, "new index", "new indexes"))));
     parts.extend(limits.per_table.map(|count| format!("at most {count} a table")));
     parts.extend(limits.upkeep.map(|upkeep| format!("upkeep at most {} of the workload's cost", percent(upkeep))));
-    parts.push(format!("each index gains at least {}", percent(limits.minimal_gain)));
+    parts.push(format!("each index gains at least {} of what is left", percent(limits.minimal_gain)));
+    parts.extend(
+        limits.gain_per_size.map(|part| format!("and {} of the part by which it makes the database larger", percent(part))),
+    );
     parts.extend(limits.regression.map(|most| format!("no statement more than {} dearer", percent(most))));
     parts.push(format!("at most {}", counted(limits.columns, "key column", "key columns")));
     parts.join(", ")
