@@ -49,19 +49,19 @@ fn one(printer: &Printer, Shown { bar, waiting }: &mut Shown, event: Event) {
                 bar.set_position(pgtailor::model::unit::f64_as_count(fraction.unwrap_or(0.0) * 1000.0));
             }
         }
-        Event::Waiting { whom } => match bar {
-            Some(bar) => bar.set_message(format!("waiting for {whom}")),
-            None => {
-                // `session 7 (psql), idle in transaction for 5 s` is the same wait a second later.
-                let who =
-                    whom.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == ' ' || letter == 's').to_owned();
-                let is_news = waiting.as_ref().is_none_or(|(last, at)| *last != who || at.elapsed() >= WAITING_AGAIN);
-                if is_news {
-                    printer.note(&format!("  waiting for {whom}"));
-                    *waiting = Some((who, Instant::now()));
-                }
+        Event::Waiting { whom } => {
+            if let Some(bar) = bar {
+                bar.set_message(format!("waiting for {whom}"));
+                return;
             }
-        },
+            // `session 7 (psql), idle in transaction for 5 s` is the same wait a second later.
+            let who = whom.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == ' ' || letter == 's').to_owned();
+            let is_news = waiting.as_ref().is_none_or(|(last, at)| *last != who || at.elapsed() >= WAITING_AGAIN);
+            if is_news {
+                printer.note(&format!("  waiting for {whom}"));
+                *waiting = Some((who, Instant::now()));
+            }
+        }
         Event::Cancelling { why } => printer.note(&format!("  cancelling: {why}")),
         Event::Ended(outcome) => {
             if let Some(bar) = bar.take() {
