@@ -158,6 +158,32 @@ fn f78_a_unique_index_is_not_dropped() {
     place.holds_but(&Allowed { surroundings: true, ..Allowed::default() });
 }
 
+/// Uniqueness is enforced without a scan being counted.
+#[test]
+fn f79_an_index_that_refuses_duplicates_is_kept_though_it_was_never_scanned() {
+    let place = Place::new("f79");
+    place.sql("CREATE UNIQUE INDEX idx_v ON other (v); INSERT INTO other SELECT g, g FROM generate_series(5001, 6000) g");
+    assert!(place.refusal("INSERT INTO other VALUES (-1, 5001)").contains("idx_v"), "it refuses duplicates");
+    assert_eq!(place.sql("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'idx_v'"), "0");
+    let refused = place.rollout_that_drops("idx_v").expect_err("it is kept");
+    assert!(refused.contains("refuses duplicates"), "{refused}");
+}
+
+/// The counters were begun anew a moment ago, so that everything looks unused.
+#[test]
+fn f81_counters_that_were_reset_entitle_to_nothing() {
+    let mut place = Place::new("f81");
+    place.sql("CREATE INDEX idx_a ON big (a)");
+    place.sql("SET enable_seqscan = off; SELECT count(*) FROM big WHERE a = 5");
+    place.sql("SELECT pg_stat_reset()");
+    place.begin();
+    let path = place.rollout_that_drops("idx_a").expect("it is planned where no time is demanded");
+    let run = place.run(&["apply", &path, "--yes", "--allow", "drop-index"]).expect_code(2);
+    assert!(printed(&run).contains("must not be for 31 days"), "{}", run.out);
+    assert!(place.is_valid("idx_a"));
+    place.holds();
+}
+
 /// An ordinary index that somebody reviewed, and everything that it carried, is back after an undo.
 #[test]
 fn f84_undoing_a_drop_restores_all_that_the_index_carried() {

@@ -221,3 +221,24 @@ fn a_dance_that_was_interrupted_is_finished_by_the_next_run() {
     place.run(&["undo", "--all", "--yes"]).expect_code(0);
     assert_eq!(place.server.dump("dance"), before);
 }
+
+/// Two steps of a reviewed rollout, between which somebody made another index of that name.
+#[test]
+fn f65_a_part_that_is_not_like_the_whole_is_not_attached() {
+    let mut place = partitioned("f65");
+    place.sql("CREATE INDEX idx_v ON ONLY measured (v); CREATE INDEX part ON measured_1 (id)");
+    place.begin();
+    let (path, left_out) = place.planned(|snapshot| {
+        let oid = |name: &str| {
+            let table = snapshot.catalog.tables.iter().find(|table| table.name.name == name).expect("the table is there");
+            (table.name.clone(), table.oid)
+        };
+        let ((table, table_oid), (parent, parent_oid)) = (oid("measured_1"), oid("measured"));
+        let parent_index = "idx_v".to_owned();
+        vec![Change::AttachIndex { table, table_oid, name: "part".to_owned(), parent, parent_oid, parent_index }]
+    });
+    assert!(left_out.is_empty(), "{left_out:?}");
+    let run = place.run(&applying(&path)).expect_code(2);
+    assert!(printed(&run).contains("index part is not like idx_v"), "{}", run.out);
+    assert_eq!(place.sql("SELECT count(*) FROM pg_inherits WHERE inhrelid = 'part'::regclass"), "0");
+}

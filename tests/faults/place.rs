@@ -296,7 +296,7 @@ pub fn reaches(running: &mut Running, what: &str, wanted: &str, mut seen: impl F
 /// The arguments that carry out a rollout of any class.
 pub fn applying(path: &str) -> Vec<String> {
     let all = ChangeClass::ALL.map(ChangeClass::name).join(",");
-    ["apply", path, "--yes", "--allow", &all].map(str::to_owned).to_vec()
+    ["apply", path, "--yes", "--allow", &all, "--unused-for", "1ms"].map(str::to_owned).to_vec()
 }
 
 /// Dropping an index as it is.

@@ -6,7 +6,7 @@ use pgtailor_testkit::invariants::{Allowed, SETTINGS};
 use pgtailor_testkit::server::Server;
 use pgtailor_testkit::session::Session;
 
-use crate::place::{Place, index_a, printed, server};
+use crate::place::{Place, applying, index_a, printed, server};
 
 /// A standby of `primary`, with the settings that it must not have lower.
 fn standby(primary: &Server, settings: &[(&str, &str)]) -> Server {
@@ -105,4 +105,34 @@ fn f98_the_ledger_of_a_copied_database_is_not_acted_upon() {
     assert_eq!(copy.server.dump_all("f98 copy"), before);
     place.run(&place.building(&[index_a()])).expect_code(0);
     place.holds();
+}
+
+/// An index may be idle here and work on a standby, whose counters are its own.
+#[test]
+fn f80_an_index_that_is_used_on_a_standby_only_is_kept() {
+    let primary = server(&[]);
+    let mut place = Place::on(&primary, "f80");
+    place.sql("CREATE INDEX idx_a ON big (a); CREATE INDEX idx_e ON big (e)");
+    place.begin();
+    let used = place.rollout_that_drops("idx_a").expect("nothing reads from the server yet");
+    let used = std::fs::rename(&used, place.path("used.json")).map(|()| place.path("used.json")).expect("the folder is ours");
+    let used = used.to_str().expect("UTF-8").to_owned();
+    let idle = place.rollout_that_drops("idx_e").expect("nothing reads from the server yet");
+    let second = standby(&primary, &[]);
+    catch_up(&primary, &second);
+    second.sql("f80", "SET enable_seqscan = off; SELECT count(*) FROM big WHERE a = 5");
+
+    let unasked = place.run(&applying(&used)).expect_code(2);
+    assert!(printed(&unasked).contains("name each with --standby"), "{}", unasked.out);
+    let asking = |path: &str| {
+        let mut arguments = applying(path);
+        arguments.extend(["--standby".to_owned(), second.lab.url("f80")]);
+        arguments
+    };
+    let asked = place.run(&asking(&used)).expect_code(2);
+    assert!(printed(&asked).contains("was scanned 1 times on"), "{}", asked.out);
+    assert!(place.is_valid("idx_a"));
+    place.run(&asking(&idle)).expect_code(0);
+    assert!(!place.is_valid("idx_e"), "nobody used it anywhere");
+    place.holds_but(&Allowed { indexes: &["idx_e"], ..Allowed::default() });
 }

@@ -173,3 +173,27 @@ fn f125_code_in_an_index_of_somebody_else_does_not_get_our_rights() {
     place.sql("TRUNCATE seen");
     place.holds();
 }
+
+/// What makes others lose indexes, tables or sessions is not in the program: `audit-sql` lists all that is, and a test of its own compares
+/// the list with a server's log.
+#[test]
+fn f30_f71_f83_statements_that_are_never_sent() {
+    const NEVER: &[&str] = &[
+        "CASCADE",
+        "IF NOT EXISTS",
+        "IF EXISTS",
+        "REINDEX TABLE",
+        "VACUUM FULL",
+        "pg_terminate_backend",
+        "EXPLAIN ANALYZE",
+        "LOCK TABLE",
+    ];
+    let listed = pgtailor::audited_statements();
+    assert!(listed.iter().any(|statement| statement.sql.starts_with("DROP INDEX CONCURRENTLY")), "the list is there");
+    for never in NEVER {
+        let found: Vec<_> = listed.iter().filter(|statement| statement.sql.contains(never)).collect();
+        assert!(found.is_empty(), "{never}: {found:?}");
+    }
+    let several = listed.iter().find(|statement| statement.sql.starts_with("DROP INDEX") && statement.sql.contains(','));
+    assert_eq!(several, None, "one index at a time");
+}
