@@ -1,6 +1,7 @@
 //! The command line, as clap sees it. What a flag does is decided in `command/`.
 
 mod advise;
+mod conditions;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ pub use advise::{
     AdviseArguments, AdviseWhen, AdvisorArguments, Budget, LimitArguments, MigrationArguments, SearchArguments, WeighName,
     WhyArguments, WhyNotArguments,
 };
+pub use conditions::ConditionArguments;
 
 /// Fits a PostgreSQL database to its workload: finds what is slow, chooses what helps, applies it without blocking anyone, takes it back.
 #[derive(Debug, Parser)]
@@ -150,6 +152,9 @@ pub struct OptimizeArguments {
     /// Allow classes beside create-index and analyze
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     pub allow: Vec<ChangeClass>,
+
+    #[command(flatten)]
+    pub conditions: ConditionArguments,
 
     #[command(flatten)]
     pub advisor: AdvisorArguments,
@@ -391,6 +396,9 @@ pub struct ApplyArguments {
     /// Allow classes beside create-index and analyze
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     pub allow: Vec<ChangeClass>,
+
+    #[command(flatten)]
+    pub conditions: ConditionArguments,
 }
 
 /// `pgtailor undo`
@@ -418,6 +426,9 @@ pub struct UndoArguments {
     /// Do it without asking
     #[arg(short, long)]
     pub yes: bool,
+
+    #[command(flatten)]
+    pub conditions: ConditionArguments,
 }
 
 /// `pgtailor doctor`
