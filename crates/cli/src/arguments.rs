@@ -1,18 +1,18 @@
 //! The command line, as clap sees it. What a flag does is decided in `command/`.
 
 mod advise;
+mod change;
 mod conditions;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pgtailor::model::change::ChangeClass;
 
 pub use advise::{
-    AdviseArguments, AdviseWhen, AdvisorArguments, Budget, LimitArguments, MigrationArguments, SearchArguments, WeighName,
-    WhyArguments, WhyNotArguments,
+    AdviseArguments, AdviseWhen, Budget, LimitArguments, MigrationArguments, SearchArguments, WeighName, WhyArguments,
+    WhyNotArguments,
 };
-pub use conditions::ConditionArguments;
+pub use change::{ApplyArguments, DropArguments, HistoryArguments, LedgerArguments, OptimizeArguments, UndoArguments};
 
 /// Fits a PostgreSQL database to its workload: finds what is slow, chooses what helps, applies it without blocking anyone, takes it back.
 #[derive(Debug, Parser)]
@@ -62,7 +62,7 @@ pub enum Command {
     /// Take applied changes back
     Undo(UndoArguments),
     /// List what was done to the database
-    History(Connection),
+    History(HistoryArguments),
     /// Say what this role, server and machine can and cannot do, and the one command that fixes each
     Doctor(DoctorArguments),
     /// Print a shell's completion script
@@ -112,52 +112,6 @@ pub struct DemoArguments {
     /// Folder with the server's programs (initdb, postgres); else the one in PATH, else the newest
     #[arg(long, value_name = "FOLDER")]
     pub server: Option<PathBuf>,
-}
-
-/// `pgtailor optimize`
-#[derive(Args, Debug)]
-#[command(after_help = OPTIMIZE_EXAMPLES)]
-pub struct OptimizeArguments {
-    #[command(flatten)]
-    pub connection: Connection,
-
-    /// Stop after the findings; exits with 1 when there are any
-    #[arg(long, conflicts_with = "dry_run")]
-    pub analyze_only: bool,
-
-    /// Print the exact SQL with sizes, locks and expected build times, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-
-    /// With --dry-run, also write the steps to this file, for `pgtailor apply`
-    #[arg(short, long, value_name = "FILE", requires = "dry_run")]
-    pub output: Option<PathBuf>,
-
-    /// Apply without asking
-    #[arg(short, long)]
-    pub yes: bool,
-
-    /// A catalog of declared indexes: a TOML file, or a built-in name (dreflowpro); may be given several times
-    #[arg(long, value_name = "FILE|NAME")]
-    pub catalog: Vec<String>,
-
-    /// Which declared indexes are created: `useful` leaves redundant ones out and says why
-    #[arg(long, value_enum, default_value_t = Policy::Useful)]
-    pub catalog_policy: Policy,
-
-    /// Consider changes of these classes only
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
-    pub only: Vec<ChangeClass>,
-
-    /// Allow classes beside create-index and analyze
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
-    pub allow: Vec<ChangeClass>,
-
-    #[command(flatten)]
-    pub conditions: ConditionArguments,
-
-    #[command(flatten)]
-    pub advisor: AdvisorArguments,
 }
 
 /// `pgtailor capture`
@@ -375,62 +329,6 @@ pub struct SourceArguments {
     pub sampling_seconds: u32,
 }
 
-/// `pgtailor apply`
-#[derive(Args, Debug)]
-pub struct ApplyArguments {
-    /// The rollout's file; steps may be left out of it, and nothing in it may be edited
-    #[arg(value_name = "ROLLOUT")]
-    pub rollout: PathBuf,
-
-    #[command(flatten)]
-    pub connection: Connection,
-
-    /// Print what would be done now, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-
-    /// Apply without asking
-    #[arg(short, long)]
-    pub yes: bool,
-
-    /// Allow classes beside create-index and analyze
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
-    pub allow: Vec<ChangeClass>,
-
-    #[command(flatten)]
-    pub conditions: ConditionArguments,
-}
-
-/// `pgtailor undo`
-#[derive(Args, Debug)]
-pub struct UndoArguments {
-    #[command(flatten)]
-    pub connection: Connection,
-
-    /// Entries to take back, by their number in `pgtailor history`
-    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
-    pub ids: Vec<i64>,
-
-    /// Take everything back, newest first
-    #[arg(long)]
-    pub all: bool,
-
-    /// Afterwards remove the ledger, too: nothing of pgtailor stays in the database
-    #[arg(long, requires = "all")]
-    pub remove_ledger: bool,
-
-    /// Print what would be done, and change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-
-    /// Do it without asking
-    #[arg(short, long)]
-    pub yes: bool,
-
-    #[command(flatten)]
-    pub conditions: ConditionArguments,
-}
-
 /// `pgtailor doctor`
 #[derive(Args, Debug)]
 pub struct DoctorArguments {
@@ -547,19 +445,6 @@ Examples:
   pgtailor workload -d shop --workload postgresql.csv.gz --workload pg_stat_statements
   pgtailor workload shop.snapshot --workload queries/  statements of a folder, offline
   pgtailor workload -d shop --workload - < report.sql";
-
-const OPTIMIZE_EXAMPLES: &str = "\
-Examples:
-  pgtailor optimize --analyze-only                     findings, no changes
-  pgtailor optimize --dry-run --budget 1GB             what the workload needs, asked of a twin, as steps
-  pgtailor optimize --allow drop-index                 the same with drops; asks before it changes anything
-  pgtailor optimize --catalog dreflowpro --dry-run     what would be built, and why the rest would not
-  pgtailor optimize --catalog indexes.toml --yes       build what is missing, one index at a time
-  pgtailor optimize --catalog indexes.toml --advise    the same, and what the workload needs beside it
-  pgtailor optimize --catalog indexes.toml --dry-run --format sql > indexes.sql
-  pgtailor optimize --dry-run --output rollout.json    to be reviewed, and carried out by pgtailor apply rollout.json
-
-Change classes: create-index, drop-index, reindex, analyze, vacuum, settings, statistics.";
 
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

@@ -1,12 +1,13 @@
 //! Every kind of change: carried out, seen in the catalog, taken back to what was there before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use pgtailor::model::change::{Carried, Change, ChangeClass, Replaced, StatisticsDefinition, StatisticsKind};
 use pgtailor::model::index::IndexDefinition;
 use pgtailor::model::name::{Oid, QualifiedName};
 use pgtailor::model::rollout::Estimate;
-use pgtailor::{Database, Request, Rules, plan};
+use pgtailor::{Database, DropEvidence, Request, Rules, plan};
 use pgtailor_testkit::probe::{self, Probe};
 use pgtailor_testkit::program::{Program, Run};
 use pgtailor_testkit::server::Server;
@@ -48,12 +49,13 @@ impl Fixture {
             .into_iter()
             .map(|change| Request { change, reason: "a test wants it".to_owned(), estimate: Estimate::default() })
             .collect();
-        let rollout = plan(&requests, &snapshot, &Rules { allowed: ChangeClass::ALL.into() });
+        let evidence = DropEvidence { unused_for: Duration::ZERO, ..DropEvidence::default() };
+        let rollout = plan(&requests, &snapshot, &Rules { evidence, ..Rules::allowing(ChangeClass::ALL.into()) });
         assert!(rollout.left_out.is_empty(), "{:?}", rollout.left_out);
         let path = self.folder.path().join("rollout.json");
         pgtailor::write_rollout(&rollout, &snapshot, &path).expect("written");
         let all = ChangeClass::ALL.map(ChangeClass::name).join(",");
-        self.pgtailor(&["apply", path.to_str().expect("UTF-8"), "--yes", "--allow", &all])
+        self.pgtailor(&["apply", path.to_str().expect("UTF-8"), "--yes", "--allow", &all, "--unused-for", "1ms"])
     }
 
     fn undo(&self) -> Run {
@@ -229,6 +231,31 @@ fn a_setting_is_in_force_and_its_former_entry_comes_back() {
     assert_eq!(fixture.state(), before);
     assert_eq!(fixture.sql("SHOW random_page_cost"), "4");
     assert_eq!(fixture.sql("SHOW work_mem"), "5MB");
+}
+
+#[test]
+fn a_role_that_may_make_no_schema_keeps_its_ledger_in_a_file() {
+    let fixture = Fixture::new(
+        "CREATE ROLE tailor LOGIN PASSWORD 'x'; GRANT CREATE ON SCHEMA public TO tailor; CREATE TABLE t (a int); ALTER TABLE t OWNER TO tailor; \
+         GRANT pg_monitor TO tailor",
+    );
+    let before = fixture.state();
+    let path = |name: &str| fixture.folder.path().join(name).display().to_string();
+    let catalog = path("indexes.toml");
+    std::fs::write(&catalog, "[[index]]\nname = \"by_a\"\ntable = \"t\"\ncolumns = [\"a\"]\n").expect("written");
+    let url = format!("postgres://tailor:x@127.0.0.1:{}/postgres", fixture.server.lab.port());
+    let pgtailor = |arguments: &[&str]| Program::new(env!("CARGO_BIN_EXE_pgtailor")).on(&url).run(arguments);
+    let refused = pgtailor(&["optimize", "--catalog", &catalog, "--yes"]);
+    refused.expect_error(&["GRANT CREATE ON DATABASE postgres TO tailor", "--ledger FILE", "42501"]);
+    let ledger = path("ledger");
+    pgtailor(&["optimize", "--catalog", &catalog, "--yes", "--ledger", &ledger]).expect_code(0);
+    assert_eq!(fixture.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_a'::regclass"), "t");
+    assert_eq!(fixture.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'pgtailor'"), "0");
+    let history = pgtailor(&["history", "--ledger", &ledger]).expect_code(0);
+    assert!(history.out.contains("create index by_a on t"), "{}", history.out);
+    pgtailor(&["undo", "--all", "--yes", "--remove-ledger", "--ledger", &ledger]).expect_code(0);
+    assert_eq!(fixture.state(), before);
+    assert!(!std::path::Path::new(&ledger).exists());
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! The guards of the moment on a real server: each in trouble and without, as a dry run shows it and as a run heeds it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use pgtailor::model::change::{Carried, Change, ChangeClass};
 use pgtailor::model::index::IndexDefinition;
 use pgtailor::model::name::{Oid, QualifiedName};
 use pgtailor::model::quantity::{Quantity, Unit};
 use pgtailor::model::rollout::Estimate;
-use pgtailor::{Database, Request, Rules, plan};
+use pgtailor::{Database, DropEvidence, Request, Rules, plan};
 use pgtailor_testkit::program::{Program, Run};
 use pgtailor_testkit::server::Server;
 use pgtailor_testkit::session::Session;
@@ -79,13 +80,14 @@ impl Fixture {
         let snapshot = runtime.block_on(pgtailor::capture(&database)).expect("a snapshot");
         let estimate = Estimate { size: size.map(|size| Quantity::estimated(size, Unit::Bytes)), duration: None };
         let request = Request { change, reason: "a test wants it".to_owned(), estimate };
-        let mut rollout = plan(&[request], &snapshot, &Rules { allowed: ChangeClass::ALL.into() });
+        let evidence = DropEvidence { unused_for: Duration::ZERO, ..DropEvidence::default() };
+        let mut rollout = plan(&[request], &snapshot, &Rules { evidence, ..Rules::allowing(ChangeClass::ALL.into()) });
         assert!(rollout.left_out.is_empty(), "{:?}", rollout.left_out);
         rollout.steps.truncate(1);
         let path = self.folder.path().join("rollout.json");
         pgtailor::write_rollout(&rollout, &snapshot, &path).expect("written");
         let all = ChangeClass::ALL.map(ChangeClass::name).join(",");
-        let mut all_arguments = vec!["apply", path.to_str().expect("UTF-8"), "--allow", &all];
+        let mut all_arguments = vec!["apply", path.to_str().expect("UTF-8"), "--allow", &all, "--unused-for", "1ms"];
         all_arguments.extend(arguments);
         Program::new(env!("CARGO_BIN_EXE_pgtailor")).on(&self.url).run(&all_arguments)
     }

@@ -146,7 +146,11 @@ fn an_index_is_dropped_only_when_drops_are_allowed() {
     assert!(before.contains("orders_total"), "{before}");
     pgtailor.run(&["optimize", "--yes", "--workload", workload]).expect_code(0);
     assert!(before.lines().all(|line| indexes(&server).contains(line)), "{}", indexes(&server));
-    let run = pgtailor.run(&["optimize", "--yes", "--workload", workload, "--allow", "drop-index"]).expect_code(0);
+    let young = pgtailor.run(&["optimize", "--yes", "--workload", workload, "--allow", "drop-index"]).expect_code(2);
+    assert!(young.out.contains("--unused-for"), "counters of a minute say nothing:\n{}", young.out);
+    assert!(indexes(&server).contains("orders_total"), "{}", indexes(&server));
+    let allowed = ["optimize", "--yes", "--workload", workload, "--allow", "drop-index", "--unused-for", "1ms"];
+    let run = pgtailor.run(&allowed).expect_code(0);
     assert!(!indexes(&server).contains("orders_total"), "{}\n{}", indexes(&server), run.out);
     pgtailor.run(&["undo", "--all", "--yes"]).expect_code(0);
     assert_eq!(indexes(&server), before, "undo builds it again");

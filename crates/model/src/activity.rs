@@ -20,6 +20,9 @@ pub struct Activity {
     pub tables: BTreeMap<Oid, TableActivity>,
     /// By index.
     pub indexes: BTreeMap<Oid, IndexActivity>,
+    /// Servers that stream from this one (`pg_stat_replication`); `None` when this role may not see them.
+    #[serde(default)]
+    pub standbys: Option<u32>,
     /// Statements, when the server records them.
     pub statements: Statements,
 }

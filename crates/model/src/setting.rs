@@ -32,6 +32,16 @@ impl ValueType {
 }
 
 impl Parameter {
+    /// `text` in bytes, in milliseconds, or as it is where there is no unit; `None` when it is no number.
+    pub fn number(&self, text: &str) -> Option<f64> {
+        let text = text.trim();
+        let end = text.find(|letter: char| !(letter.is_ascii_digit() || ".-+".contains(letter))).unwrap_or(text.len());
+        let (digits, unit) = text.split_at(end);
+        let value: f64 = digits.parse().ok()?;
+        let unit = if unit.trim().is_empty() { self.unit.as_deref().unwrap_or("") } else { unit.trim() };
+        Some(value * scale(unit)?)
+    }
+
     /// `value` in the parameter's own unit, as a configuration file takes it: `16384` of `8kB` is `131072kB`.
     pub fn with_unit(&self, value: &str) -> String {
         match (self.value_type, &self.unit, value.parse::<i64>()) {
@@ -56,7 +66,7 @@ pub fn same_value(one: &str, other: &str, parameter: &Parameter) -> bool {
     match parameter.value_type {
         ValueType::Text => one.eq_ignore_ascii_case(other),
         ValueType::Bool => boolean(one).is_some() && boolean(one) == boolean(other),
-        ValueType::Number => match (number(one, parameter), number(other, parameter)) {
+        ValueType::Number => match (parameter.number(one), parameter.number(other)) {
             (Some(one), Some(other)) => (one - other).abs() <= 1e-9 * one.abs().max(other.abs()),
             _ => one == other,
         },
@@ -69,16 +79,6 @@ fn boolean(text: &str) -> Option<bool> {
         "off" | "false" | "no" | "0" => Some(false),
         _ => None,
     }
-}
-
-/// The value in bytes, in milliseconds, or as it is.
-fn number(text: &str, parameter: &Parameter) -> Option<f64> {
-    let text = text.trim();
-    let end = text.find(|letter: char| !(letter.is_ascii_digit() || ".-+".contains(letter))).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(end);
-    let value: f64 = digits.parse().ok()?;
-    let unit = if unit.trim().is_empty() { parameter.unit.as_deref().unwrap_or("") } else { unit.trim() };
-    Some(value * scale(unit)?)
 }
 
 fn scale(unit: &str) -> Option<f64> {

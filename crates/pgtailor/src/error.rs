@@ -112,6 +112,12 @@ pub enum Error {
     /// A rollout's file that is not to be carried out.
     #[error(transparent)]
     RolloutFile(#[from] FileError),
+    /// A standby was named that is none.
+    #[error("{database} is no standby: it reads from no other server")]
+    NotAStandby {
+        /// What was named.
+        database: String,
+    },
     /// A file that is no rollout. What it holds instead is not repeated.
     #[error("{}, line {line}, column {column}: not a rollout that `pgtailor optimize --dry-run --output` wrote", path.display())]
     NotARollout {

@@ -9,7 +9,7 @@ use pgtailor_model::outcome::StepOutcome;
 use pgtailor_model::rollout::Rollout;
 use pgtailor_postgres::connect::Database;
 use pgtailor_postgres::executor::{self, Events, Task};
-use pgtailor_rollout::Rules;
+use pgtailor_rollout::{DropEvidence, Rules};
 use tokio_util::sync::CancellationToken;
 
 use crate::advise::AdviseOptions;
@@ -33,6 +33,8 @@ pub struct Options {
     pub allow: BTreeSet<ChangeClass>,
     /// Whether the advisor is asked what else the workload needs.
     pub advise: Advising,
+    /// What entitles to drop an index.
+    pub evidence: DropEvidence,
     /// What is asked of it; whether indexes may be dropped follows from the allowed classes.
     pub advice: AdviseOptions,
     /// What of the guards and limits is bent.
@@ -70,6 +72,7 @@ impl Default for Options {
             only: None,
             allow: BTreeSet::new(),
             advise: Advising::default(),
+            evidence: DropEvidence::default(),
             advice: AdviseOptions::default(),
             conditions: Conditions::default(),
         }
@@ -81,6 +84,11 @@ impl Options {
     pub fn allowed_classes(&self) -> BTreeSet<ChangeClass> {
         let usual = Rules::usual().allowed;
         usual.iter().chain(&self.allow).chain(self.only.iter().flatten()).copied().collect()
+    }
+
+    /// What a rollout may contain.
+    pub fn rules(&self) -> Rules {
+        Rules { allowed: self.allowed_classes(), evidence: self.evidence.clone() }
     }
 
     /// Whether changes of `class` are considered and may be carried out.
@@ -145,7 +153,8 @@ pub async fn optimize(database: &Database, options: &Options) -> Result<Optimize
         return Ok(OptimizeReport { analysis: analyze(database, options).await?, outcomes: Vec::new() });
     }
     settle(database, &Events::ignored()).await?;
-    let analysis = propose(database, options).await?;
+    // A large future, which those who wait for this one should not have to hold.
+    let analysis = Box::pin(propose(database, options)).await?;
     let events = Events::ignored();
     let outcomes = apply(database, &analysis.rollout, &options.conditions, &events, &CancellationToken::new()).await?;
     Ok(OptimizeReport { analysis, outcomes })

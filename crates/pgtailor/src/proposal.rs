@@ -20,7 +20,7 @@ use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::three_digits;
 use pgtailor_model::what_if::CandidateIndex;
 use pgtailor_postgres::connect::Database;
-use pgtailor_rollout::{Request, Rules, plan};
+use pgtailor_rollout::{Request, plan};
 
 use crate::advise::{AdviseOptions, advise_beside};
 use crate::analysis::{Analysis, analyze};
@@ -91,7 +91,7 @@ pub(crate) fn rollout(
         Some(Request { change, reason: finding.problem.clone(), estimate: Estimate::default() })
     }));
     requests.retain(|request| options.only.as_ref().is_none_or(|only| only.contains(&request.change.class())));
-    let mut rollout = plan(&requests, snapshot, &Rules { allowed: options.allowed_classes() });
+    let mut rollout = plan(&requests, snapshot, &options.rules());
     keep_what_is_not_replaced(&mut rollout, &gone);
     rollout
 }

@@ -1,10 +1,8 @@
 //! Rollouts in files: written by a dry run, read and planned once more before they are carried out.
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 
-use pgtailor_model::change::ChangeClass;
 use pgtailor_model::rollout::{Rollout, RolloutFile};
 use pgtailor_model::snapshot::Snapshot;
 use pgtailor_postgres::connect::Database;
@@ -44,14 +42,14 @@ pub fn read_rollout(path: &Path) -> Result<RolloutFile, Error> {
     })
 }
 
-/// The rollout of `file` on `database` as it is now: changes of classes outside `allowed`, and those that a guard refuses by now, are
+/// The rollout of `file` on `database` as it is now: changes that `rules` do not allow, and those that a guard refuses by now, are
 /// left out with the reason. Read-only.
 ///
 /// # Errors
 ///
 /// [`Error::RolloutFile`] when the file is for another database or was edited; and as [`crate::capture`].
-pub async fn plan_again(database: &Database, file: &RolloutFile, allowed: &BTreeSet<ChangeClass>) -> Result<Rollout, Error> {
+pub async fn plan_again(database: &Database, file: &RolloutFile, rules: &Rules) -> Result<Rollout, Error> {
     let snapshot = capture(database).await?;
     let requests = requests_of(file, &snapshot)?;
-    Ok(plan(&requests, &snapshot, &Rules { allowed: allowed.clone() }))
+    Ok(plan(&requests, &snapshot, rules))
 }

@@ -22,7 +22,7 @@ pub struct Undone {
 /// Every entry of the ledger, oldest first; empty when the database has none. Reads only.
 pub async fn history(database: &Database) -> Result<Vec<Entry>, Error> {
     let session = ReadOnlySession::connect(database).await?;
-    Ok(ledger::entries_of(&session).await.map_err(executor::ApplyError::from)?.unwrap_or_default())
+    Ok(ledger::entries_of(database, &session).await.map_err(executor::ApplyError::from)?.unwrap_or_default())
 }
 
 /// The steps that would take `which` back. Reads only.

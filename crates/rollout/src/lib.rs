@@ -5,16 +5,16 @@
 //! chosen. What can only be known at the moment of sending (locks, names taken since) is the executor's gate.
 //! Start with [`plan()`]; a guard is one file in `guard/` and one line in [`guard::ALL`].
 
+mod evidence;
 mod file;
 pub mod guard;
-mod inverse;
 mod partitioned;
 mod plan;
 mod step;
 mod undo;
 
+pub use evidence::{Counters, DropEvidence};
 pub use file::{FileError, file_of, requests_of};
-pub use inverse::inverse;
 pub use plan::{Request, Rules, plan};
 pub use step::step;
 pub use undo::{UndoError, UndoStep, Which, undo_steps};

@@ -7,6 +7,7 @@ use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::rollout::{Estimate, LeftOut, Rollout};
 use pgtailor_model::snapshot::Snapshot;
 
+use crate::evidence::{self, DropEvidence};
 use crate::guard;
 use crate::partitioned::over_partitions;
 use crate::step::step;
@@ -23,16 +24,23 @@ pub struct Request {
 }
 
 /// What a rollout may contain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
     /// The classes that may be carried out.
     pub allowed: BTreeSet<ChangeClass>,
+    /// What entitles to drop an index.
+    pub evidence: DropEvidence,
 }
 
 impl Rules {
     /// The classes that are carried out unless told otherwise: `create-index` and `analyze`.
     pub fn usual() -> Self {
-        Self { allowed: BTreeSet::from([ChangeClass::CreateIndex, ChangeClass::Analyze]) }
+        Self::allowing(BTreeSet::from([ChangeClass::CreateIndex, ChangeClass::Analyze]))
+    }
+
+    /// These classes, and the usual evidence.
+    pub fn allowing(allowed: BTreeSet<ChangeClass>) -> Self {
+        Self { allowed, ..Self::default() }
     }
 }
 
@@ -49,7 +57,10 @@ pub fn plan(requests: &[Request], snapshot: &Snapshot, rules: &Rules) -> Rollout
     for request in requests {
         let parts = over_partitions(request, snapshot, &mut names);
         let not_allowed = class_refusal(&request.change, rules);
-        if let Some(reason) = not_allowed.or_else(|| parts.iter().find_map(|part| guard_refusal(&part.change, snapshot))) {
+        let refused = not_allowed
+            .or_else(|| parts.iter().find_map(|part| guard_refusal(&part.change, snapshot)))
+            .or_else(|| evidence::refusal(&request.change, requests, snapshot, &rules.evidence));
+        if let Some(reason) = refused {
             rollout.left_out.push(LeftOut { change: request.change.clone(), reason });
             continue;
         }

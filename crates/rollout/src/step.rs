@@ -5,7 +5,6 @@ use std::time::Duration;
 use pgtailor_model::change::{Change, ChangeClass};
 use pgtailor_model::rollout::{Estimate, Inverse, Limits, Lock, Step};
 
-use crate::inverse::inverse;
 use crate::plan::Request;
 
 /// How long a supervised statement may wait for its first lock: nothing exists yet, so giving up leaves nothing.
@@ -27,7 +26,7 @@ pub fn step(request: &Request) -> Step {
         sql: request.change.sql(),
         lock: lock(&request.change),
         limits: limits(&request.change, request.estimate),
-        inverse: match inverse(&request.change) {
+        inverse: match request.change.inverse() {
             Ok(back) => Inverse::Statement(back.sql()),
             Err(reason) => Inverse::Irreversible(reason.to_owned()),
         },

@@ -4,7 +4,6 @@ use pgtailor_model::change::Change;
 use pgtailor_model::ledger::{Entry, State};
 use pgtailor_model::rollout::{Estimate, Step};
 
-use crate::inverse::inverse;
 use crate::plan::Request;
 use crate::step::step;
 
@@ -40,6 +39,9 @@ pub enum UndoError {
         /// Its state.
         state: State,
     },
+    /// What takes it back is not what was written down when it was done.
+    #[error("entry {0} was edited: its statement that takes it back does not follow from its change; nothing was done")]
+    Tampered(i64),
     /// There is no way back.
     #[error("entry {id} cannot be taken back: {reason}")]
     Irreversible {
@@ -56,13 +58,19 @@ pub enum UndoError {
 ///
 /// # Errors
 ///
-/// [`UndoError`] when a named entry cannot be taken back; `All` takes what can be and passes over the rest.
+/// [`UndoError`] when a named entry cannot be taken back; `All` takes what can be and passes over the rest, but for what was tampered with.
 pub fn undo_steps(entries: &[Entry], which: &Which) -> Result<Vec<UndoStep>, UndoError> {
     let mut steps = Vec::new();
     match which {
         Which::All => {
             let applied = entries.iter().filter(|entry| entry.state == State::Applied && entry.undoes.is_none());
-            steps.extend(applied.filter_map(|entry| undo_step(entry, entries).ok()));
+            for entry in applied {
+                match undo_step(entry, entries) {
+                    Ok(step) => steps.push(step),
+                    Err(error @ UndoError::Tampered(_)) => return Err(error),
+                    Err(_) => {}
+                }
+            }
         }
         Which::Entries(ids) => {
             for id in ids {
@@ -93,7 +101,10 @@ fn undo_step(entry: &Entry, entries: &[Entry]) -> Result<UndoStep, UndoError> {
             return Err(irreversible(reason.to_owned()));
         }
     }
-    let mut back = inverse(&entry.change).map_err(|reason| irreversible(reason.to_owned()))?;
+    let mut back = entry.change.inverse().map_err(|reason| irreversible(reason.to_owned()))?;
+    if entry.undo_sql.as_ref() != Some(&back.sql()) {
+        return Err(UndoError::Tampered(entry.id));
+    }
     match &mut back {
         Change::DropIndex { index_oid, definition, .. } | Change::DropPartitionedIndex { index_oid, definition, .. } => {
             *index_oid = entry.index_oid.unwrap_or(*index_oid);
@@ -156,9 +167,9 @@ mod tests {
             id,
             undoes,
             server_fingerprint: "1/5".to_owned(),
-            change,
             do_sql: String::new(),
-            undo_sql: None,
+            undo_sql: change.inverse().ok().map(|back| back.sql()),
+            change,
             indexes_before: Vec::new(),
             index_oid: Some(Oid(90)),
             built: None,
@@ -218,6 +229,14 @@ mod tests {
         assert_eq!(undo(9), Err(UndoError::NoEntry(9)));
         assert_eq!(undo(1), Err(UndoError::NotApplied { id: 1, state: State::Failed }));
         assert!(matches!(undo(2), Err(UndoError::Irreversible { id: 2, .. })));
+    }
+
+    #[test]
+    fn an_edited_entry_is_not_followed() {
+        let mut edited = created(1, State::Applied);
+        edited.undo_sql = Some("DROP TABLE t".to_owned());
+        assert_eq!(undo_steps(std::slice::from_ref(&edited), &Which::All), Err(UndoError::Tampered(1)));
+        assert_eq!(undo_steps(&[edited], &Which::Entries(vec![1])), Err(UndoError::Tampered(1)));
     }
 
     fn attached(id: i64, below: (u32, &str), parent: (u32, &str)) -> Entry {

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-use pgtailor_model::activity::Activity;
-use pgtailor_model::catalog::{Catalog, Column, Index, Table, TableKind};
-use pgtailor_model::change::{Carried, Change, ChangeClass};
+use jiff::{SignedDuration, Timestamp};
+use pgtailor_model::activity::{Activity, IndexActivity};
+use pgtailor_model::catalog::{Catalog, Column, Constraint, ConstraintKind, Index, Table, TableKind};
+use pgtailor_model::change::{Carried, Change, ChangeClass, Replaced};
 use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::quantity::{Quantity, Unit};
 use pgtailor_model::rollout::{Estimate, Inverse, Lock, Rollout, RolloutFile};
 use pgtailor_model::snapshot::{Capabilities, Server, Snapshot};
 use pgtailor_model::unit::{Bytes, Pages, Rows};
-use pgtailor_rollout::{FileError, Request, Rules, file_of, plan, requests_of};
+use pgtailor_rollout::{Counters, DropEvidence, FileError, Request, Rules, file_of, plan, requests_of};
 use std::time::Duration;
 
 fn table(oid: u32, name: &str) -> Table {
@@ -119,7 +119,7 @@ fn a_table_that_was_never_analyzed_is_analyzed_after_its_build() {
 
 #[test]
 fn a_class_that_is_not_allowed_is_left_out_with_its_switch() {
-    let rules = Rules { allowed: BTreeSet::from([ChangeClass::Analyze]) };
+    let rules = Rules::allowing(BTreeSet::from([ChangeClass::Analyze]));
     let rollout = plan(&[create(1, "orders", IndexDefinition::btree(["a"]))], &snapshot(), &rules);
     assert!(only_reason(&rollout).contains("--allow create-index"));
 }
@@ -243,4 +243,166 @@ fn a_file_holds_nothing_that_does_not_follow_from_its_changes() {
     assert_eq!(edited(&|file| file.rollout_version = 0), FileError::Version { found: 0 });
     let other = FileError::OtherServer { made_for: "shop".to_owned() };
     assert_eq!(edited(&|file| file.server_fingerprint = "7313/5".to_owned()), other);
+}
+
+fn wants(change: Change) -> Request {
+    Request { change, reason: "somebody wants it".to_owned(), estimate: Estimate::default() }
+}
+
+#[test]
+fn settings_are_set_from_a_list_and_within_bounds() {
+    let rules = Rules::allowing(ChangeClass::ALL.into());
+    let refusal = |name: &str, to: &str| {
+        let value = Replaced { from: None, to: Some(to.to_owned()) };
+        let rollout = plan(&[wants(Change::SetParameter { name: name.to_owned(), value })], &snapshot(), &rules);
+        rollout.left_out.first().map_or_else(String::new, |left| left.reason.clone())
+    };
+    for (name, value) in [("work_mem", "64MB"), ("jit", "off"), ("checkpoint_timeout", "15min"), ("random_page_cost", "1.1")] {
+        assert_eq!(refusal(name, value), "", "{name} = {value}");
+    }
+    for name in ["shared_preload_libraries", "listen_addresses", "max_connections", "archive_command", "fsync"] {
+        assert!(refusal(name, "on").contains("not a parameter that is set unattended"), "{name}");
+    }
+    assert!(refusal("work_mem", "64GB").contains("between 64kB and 2GB"));
+    assert!(refusal("work_mem", "much").contains("not to much"));
+    assert!(refusal("autovacuum", "off").contains("one of on"));
+    assert!(refusal("jit", "sometimes").contains("on or off"));
+}
+
+#[test]
+fn storage_parameters_are_set_from_a_list_and_within_bounds() {
+    let rules = Rules::allowing(ChangeClass::ALL.into());
+    let refusal = |name: &str, to: &str| {
+        let value = Replaced { from: None, to: Some(to.to_owned()) };
+        let parameters = BTreeMap::from([(name.to_owned(), value)]);
+        let (table, table_oid) = (QualifiedName::new("public", "orders"), Oid(1));
+        let rollout = plan(&[wants(Change::SetStorageParameters { table, table_oid, parameters })], &snapshot(), &rules);
+        rollout.left_out.first().map_or_else(String::new, |left| left.reason.clone())
+    };
+    assert_eq!(refusal("fillfactor", "80"), "");
+    assert!(refusal("fillfactor", "5").contains("between 10 and 100"));
+    assert!(refusal("autovacuum_enabled", "false").contains("unattended"));
+    assert!(refusal("fillfactor", "1); DROP TABLE orders; --").contains("not to 1); DROP"));
+}
+
+#[test]
+fn indexes_that_do_more_than_serve_queries_are_kept() {
+    let rules = Rules::allowing(ChangeClass::ALL.into());
+    let refusal = |index: Index| {
+        let mut snapshot = watched(&[(9, 0)], 40);
+        let definition = index.definition.clone().expect("it was made with one");
+        snapshot.catalog.tables[0].indexes = vec![index];
+        let change = Change::DropIndex {
+            table: QualifiedName::new("public", "orders"),
+            table_oid: Oid(1),
+            name: "i".to_owned(),
+            index_oid: Oid(9),
+            definition,
+            carries: Carried::default(),
+        };
+        let rollout = plan(&[wants(change)], &snapshot, &rules);
+        rollout.left_out.first().map_or_else(String::new, |left| left.reason.clone())
+    };
+    let plain = || Index::new(Oid(9), "i", IndexDefinition::btree(["a"]));
+    assert_eq!(refusal(plain()), "");
+    let unique = IndexDefinition { unique: true, ..IndexDefinition::btree(["a"]) };
+    assert!(refusal(Index::new(Oid(9), "i", unique)).contains("refuses duplicates"));
+    let constraint = Constraint { name: "key".to_owned(), kind: ConstraintKind::PrimaryKey };
+    assert!(refusal(Index { constraint: Some(constraint), ..plain() }).contains("constraint key"));
+    assert!(refusal(Index { replica_identity: true, ..plain() }).contains("replica identity"));
+    assert!(refusal(Index { clustered: true, ..plain() }).contains("clustered"));
+    assert!(refusal(Index { attached_to: Some(Oid(8)), ..plain() }).contains("part of"));
+}
+
+/// A database whose counters of these indexes (OID, scans) reach back so many days; no standby reads from it.
+fn watched(scans: &[(u32, u64)], days: i64) -> Snapshot {
+    let mut snapshot = snapshot();
+    snapshot.captured_at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1_000 * 24);
+    snapshot.activity.since = Some(snapshot.captured_at - SignedDuration::from_hours(days * 24));
+    snapshot.activity.standbys = Some(0);
+    let activity = |scans| IndexActivity { scans, ..IndexActivity::default() };
+    snapshot.activity.indexes = scans.iter().map(|(oid, scans)| (Oid(*oid), activity(*scans))).collect();
+    snapshot.catalog.tables[0].indexes = vec![Index::new(Oid(9), "i", IndexDefinition::btree(["a"]))];
+    snapshot
+}
+
+/// Why index 9 is not dropped, beside these other requests.
+fn drop_refusal(snapshot: &Snapshot, beside: &[Request], evidence: DropEvidence) -> String {
+    let mut requests = beside.to_vec();
+    requests.push(wants(Change::DropIndex {
+        table: QualifiedName::new("public", "orders"),
+        table_oid: Oid(1),
+        name: "i".to_owned(),
+        index_oid: Oid(9),
+        definition: IndexDefinition::btree(["a"]),
+        carries: Carried::default(),
+    }));
+    let rules = Rules { evidence, ..Rules::allowing(ChangeClass::ALL.into()) };
+    plan(&requests, snapshot, &rules).left_out.first().map_or_else(String::new, |left| left.reason.clone())
+}
+
+#[test]
+fn an_unused_index_goes_after_a_month() {
+    let usual = DropEvidence::default;
+    assert_eq!(drop_refusal(&watched(&[(9, 0)], 31), &[], usual()), "");
+    let short = drop_refusal(&watched(&[(9, 0)], 30), &[], usual());
+    assert_eq!(short, "index i was not scanned for 30 days, and must not be for 31 days; --unused-for accepts less");
+    let less = DropEvidence { unused_for: Duration::from_hours(24), ..usual() };
+    assert_eq!(drop_refusal(&watched(&[(9, 0)], 30), &[], less), "");
+    assert!(drop_refusal(&watched(&[(9, 7)], 90), &[], usual()).contains("was scanned 7 times"));
+    assert!(drop_refusal(&watched(&[], 90), &[], usual()).contains("no scan of index i is counted"));
+}
+
+#[test]
+fn an_earlier_capture_shows_that_an_index_is_no_longer_used() {
+    let snapshot = watched(&[(9, 7)], 90);
+    let earlier = |scans: u64, days: i64| Counters {
+        until: snapshot.captured_at - SignedDuration::from_hours(days * 24),
+        scans: BTreeMap::from([(Oid(9), scans)]),
+        ..Counters::of(&snapshot)
+    };
+    let refusal = |earlier| drop_refusal(&snapshot, &[], DropEvidence { earlier: vec![earlier], ..DropEvidence::default() });
+    assert_eq!(refusal(earlier(7, 40)), "");
+    assert!(refusal(earlier(7, 10)).contains("not scanned for 10 days"));
+    assert!(refusal(earlier(6, 40)).contains("was scanned 7 times"));
+    let reset = Counters { since: Some(snapshot.captured_at), ..earlier(7, 40) };
+    assert!(refusal(reset).contains("was scanned 7 times"), "counting was begun anew meanwhile");
+}
+
+#[test]
+fn an_index_goes_at_once_when_another_serves_all_that_it_serves() {
+    let mut snapshot = watched(&[(9, 7)], 1);
+    let wider = IndexDefinition::btree(["a", "b"]);
+    assert_eq!(drop_refusal(&snapshot, &[create(1, "orders", wider.clone())], DropEvidence::default()), "", "one that is built");
+    snapshot.catalog.tables[0].indexes.push(Index::new(Oid(10), "wider", wider.clone()));
+    assert_eq!(drop_refusal(&snapshot, &[], DropEvidence::default()), "", "one that is there");
+    let goes_too = wants(Change::DropIndex {
+        table: QualifiedName::new("public", "orders"),
+        table_oid: Oid(1),
+        name: "wider".to_owned(),
+        index_oid: Oid(10),
+        definition: wider,
+        carries: Carried::default(),
+    });
+    let both = drop_refusal(&snapshot, &[goes_too], DropEvidence::default());
+    assert!(both.contains("no scan of index wider") || both.contains("was scanned 7 times"), "{both}");
+}
+
+#[test]
+fn every_standby_is_asked_before_an_unused_index_goes() {
+    let mut snapshot = watched(&[(9, 0)], 90);
+    snapshot.activity.standbys = Some(1);
+    let standby = |scans: u64| Counters {
+        server: "replica".to_owned(),
+        scans: BTreeMap::from([(Oid(9), scans)]),
+        ..Counters::of(&snapshot)
+    };
+    let refusal = |standbys| drop_refusal(&snapshot, &[], DropEvidence { standbys, ..DropEvidence::default() });
+    assert!(refusal(Vec::new()).contains("1 read from this server, and 0 were looked at"));
+    assert_eq!(refusal(vec![standby(0)]), "");
+    assert!(refusal(vec![standby(3)]).contains("scanned 3 times on replica"));
+    let young = Counters { since: Some(snapshot.captured_at), ..standby(0) };
+    assert!(refusal(vec![young]).contains("not scanned on replica for 0 min"));
+    snapshot.activity.standbys = None;
+    assert!(drop_refusal(&snapshot, &[], DropEvidence::default()).contains("GRANT pg_monitor TO tailor"));
 }

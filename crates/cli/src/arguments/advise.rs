@@ -249,7 +249,7 @@ fn percentage(text: &str) -> Result<f64, String> {
 }
 
 /// A duration with its unit; more than nothing.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match time(text) {
         Some(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("must be a duration above 0 with its unit, for example 30s, 5min or 1h".to_owned()),
@@ -263,6 +263,7 @@ pub(super) fn time(text: &str) -> Option<Duration> {
         "s" => Some(number),
         "min" | "m" => Some(number * 60.0),
         "h" => Some(number * 3600.0),
+        "d" => Some(number * 86_400.0),
         _ => None,
     });
     seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())

@@ -6,7 +6,7 @@ use pgtailor::report::view::together::Together;
 use pgtailor::report::{OutcomeReport, RolloutReport};
 use pgtailor::{Applied, Options, apply, foresee, plan_again, read_rollout, settle};
 
-use super::{confirmed, database};
+use super::{changed_database, confirmed, evidence};
 use crate::arguments::ApplyArguments;
 use crate::output::Printer;
 use crate::{Verdict, interrupt, progress};
@@ -14,14 +14,16 @@ use crate::{Verdict, interrupt, progress};
 /// Reads, plans again, prints, asks, applies, prints.
 pub async fn run(arguments: &ApplyArguments, printer: &Printer) -> anyhow::Result<Verdict> {
     let file = read_rollout(&arguments.rollout)?;
-    let database = database(&arguments.connection)?;
+    let database = changed_database(&arguments.connection, &arguments.ledger)?;
     let allow = arguments.allow.iter().copied().collect();
-    let allowed = Options { allow, ..Options::default() }.allowed_classes();
+    let mut options = Options { allow, ..Options::default() };
+    options.evidence = evidence(&arguments.drops, arguments.since.as_ref(), &options.allowed_classes()).await?;
+    let rules = options.rules();
     let conditions = Conditions::from(&arguments.conditions);
     let show = |rollout: &Rollout, foreseen: &[Foresight]| {
         printer.report(&Together::new("dry-run", vec![&RolloutReport::new(rollout).with_foresight(foreseen)]))
     };
-    let mut rollout = plan_again(&database, &file, &allowed).await?;
+    let mut rollout = plan_again(&database, &file, &rules).await?;
     if arguments.dry_run {
         show(&rollout, &foresee(&database, &rollout, &conditions).await?)?;
         return Ok(Verdict::Done);
@@ -40,7 +42,7 @@ pub async fn run(arguments: &ApplyArguments, printer: &Printer) -> anyhow::Resul
     let cancel = interrupt::token(printer, "stopping: what runs is cancelled and cleaned up after; once more ends at once");
     let events = progress::show(printer);
     if settle(&database, &events).await? > 0 {
-        rollout = plan_again(&database, &file, &allowed).await?;
+        rollout = plan_again(&database, &file, &rules).await?;
     }
     let outcomes = apply(&database, &rollout, &conditions, &events, &cancel).await?;
     printer.report(&OutcomeReport::new(&outcomes, &rollout.left_out))?;

@@ -16,12 +16,15 @@ mod undo;
 mod why;
 mod workload;
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
-use pgtailor::Database;
+use pgtailor::model::change::ChangeClass;
+use pgtailor::{Database, DropEvidence, LedgerPlace};
 
 use crate::Verdict;
-use crate::arguments::{Arguments, Command, Connection};
+use crate::arguments::{Arguments, Command, Connection, DropArguments, LedgerArguments};
 use crate::output::{Printer, warn};
 
 /// Carries out the command.
@@ -38,7 +41,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Verd
         Command::WhyNot(arguments) => why::why_not(&arguments, printer),
         Command::Apply(arguments) => Box::pin(apply::run(&arguments, printer)).await,
         Command::Undo(arguments) => undo::run(&arguments, printer).await,
-        Command::History(connection) => history::run(&connection, printer).await,
+        Command::History(arguments) => history::run(&arguments, printer).await,
         Command::Doctor(arguments) => doctor::run(&arguments, printer).await,
         Command::Completions { shell } => completions::run(shell),
         Command::Man => man::run(),
@@ -52,6 +55,30 @@ fn database(connection: &Connection) -> Result<Database, pgtailor::Error> {
         warn(warning);
     }
     Ok(database)
+}
+
+/// The same, with its ledger where the flags want it.
+fn changed_database(connection: &Connection, ledger: &LedgerArguments) -> Result<Database, pgtailor::Error> {
+    let database = database(connection)?;
+    Ok(match &ledger.ledger {
+        Some(path) => database.with_ledger(LedgerPlace::File(path.clone())),
+        None => database,
+    })
+}
+
+/// How often indexes were scanned on the standbys that the flags name, and earlier. Nothing is asked unless an index may be dropped.
+async fn evidence(
+    arguments: &DropArguments,
+    since: Option<&PathBuf>,
+    allowed: &BTreeSet<ChangeClass>,
+) -> Result<DropEvidence, pgtailor::Error> {
+    if !allowed.contains(&ChangeClass::DropIndex) {
+        return Ok(DropEvidence::default());
+    }
+    let resolved = |name: &String| Database::resolve(&pgtailor::ConnectionInput::from_process(Some(name.clone())));
+    let standbys = arguments.standby.iter().map(resolved).collect::<Result<Vec<_>, _>>()?;
+    let earlier: Vec<PathBuf> = since.into_iter().cloned().collect();
+    pgtailor::drop_evidence(arguments.unused_for, &standbys, &earlier).await
 }
 
 /// Asks a person. An error when nobody is at the terminal: silence is no consent.

@@ -7,13 +7,13 @@ use pgtailor::model::moment::Conditions;
 use pgtailor::report::view::together::Together;
 use pgtailor::report::{AnalysisReport, CatalogReport, CounselReport, OutcomeReport, Report, RolloutReport};
 use pgtailor::{
-    AdviseOptions, Advising, Analysis, Applied, CancellationToken, CatalogSource, Database, Mode, Options, analyze, apply,
-    foresee, propose, settle, write_rollout,
+    AdviseOptions, Advising, Analysis, Applied, CancellationToken, CatalogSource, Database, DropEvidence, Mode, Options, analyze,
+    apply, foresee, propose, settle, write_rollout,
 };
 
 use super::advise::{Source, check_limits, limits, searched};
 use super::workload::options as sources;
-use super::{confirmed, database};
+use super::{changed_database, confirmed, evidence};
 use crate::arguments::{AdviseWhen, OptimizeArguments, Policy};
 use crate::output::Printer;
 use crate::{Verdict, interrupt, progress};
@@ -21,7 +21,7 @@ use crate::{Verdict, interrupt, progress};
 /// Analyzes, asks for advice, prints, asks, applies, prints.
 pub async fn run(arguments: &OptimizeArguments, printer: &Printer) -> anyhow::Result<Verdict> {
     check(arguments)?;
-    let database = database(&arguments.connection)?;
+    let database = changed_database(&arguments.connection, &arguments.ledger)?;
     let options = options(arguments, &database).await?;
     if arguments.analyze_only {
         return findings(&analyze(&database, &options).await?, &options, printer);
@@ -142,9 +142,11 @@ async fn options(arguments: &OptimizeArguments, database: &Database) -> Result<O
             AdviseWhen::Always => Advising::Always,
             AdviseWhen::Never => Advising::Never,
         },
+        evidence: DropEvidence::default(),
         advice: AdviseOptions { workload: sources(&advisor.sources), ..searched(&advisor.search, &advisor.server) },
         conditions: Conditions::from(&arguments.conditions),
     };
+    options.evidence = evidence(&arguments.drops, advisor.sources.since.as_ref(), &options.allowed_classes()).await?;
     if options.mode == Mode::Apply && options.wants_advice() {
         options.advice.limits = limits(&advisor.limits, &Source::Database(Box::new(database.clone()))).await?;
     }

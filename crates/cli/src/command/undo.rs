@@ -5,14 +5,14 @@ use pgtailor::model::rollout::Rollout;
 use pgtailor::report::{OutcomeReport, RolloutReport};
 use pgtailor::{Applied, Which};
 
-use super::{confirmed, database};
+use super::{changed_database, confirmed};
 use crate::arguments::UndoArguments;
 use crate::output::Printer;
 use crate::{Verdict, interrupt, progress};
 
 /// Prints, asks, takes back.
 pub async fn run(arguments: &UndoArguments, printer: &Printer) -> anyhow::Result<Verdict> {
-    let database = database(&arguments.connection)?;
+    let database = changed_database(&arguments.connection, &arguments.ledger)?;
     let which = if arguments.all { Which::All } else { Which::Entries(arguments.ids.clone()) };
     let preview = pgtailor::undo_preview(&database, &which).await?;
     let rollout = Rollout { steps: preview.iter().map(|step| step.step.clone()).collect(), left_out: Vec::new() };

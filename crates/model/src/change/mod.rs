@@ -1,5 +1,6 @@
 //! Changes: what can be done to a database, each of a class with its own switch.
 
+mod inverse;
 mod sql;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -29,8 +29,10 @@ impl Change {
             }
             Self::SetStorageParameters { table, parameters, .. } => {
                 let actions = [
-                    list("SET", parameters, |name, value| Some(format!("{name} = {}", value.to.as_deref()?))),
-                    list("RESET", parameters, |name, value| value.to.is_none().then(|| name.to_owned())),
+                    list("SET", parameters, |name, value| {
+                        Some(format!("{} = {}", quote_identifier(name), quote_literal(value.to.as_deref()?)))
+                    }),
+                    list("RESET", parameters, |name, value| value.to.is_none().then(|| quote_identifier(name))),
                 ];
                 format!("ALTER TABLE {} {}", table.sql(), actions.into_iter().flatten().collect::<Vec<_>>().join(", "))
             }
@@ -78,12 +80,22 @@ fn create(table: &QualifiedName, name: &str, definition: &IndexDefinition, carri
     if carries.parameters.is_empty() && carries.tablespace.is_none() {
         return definition.create_sql(name, table, Build::Concurrent);
     }
-    let storage = if carries.parameters.is_empty() { String::new() } else { format!("WITH ({})", carries.parameters.join(", ")) };
+    let storage = if carries.parameters.is_empty() {
+        String::new()
+    } else {
+        format!("WITH ({})", carries.parameters.iter().map(|pair| parameter(pair)).collect::<Vec<_>>().join(", "))
+    };
     let tablespace =
         carries.tablespace.as_ref().map_or_else(String::new, |name| format!("TABLESPACE {}", quote_identifier(name)));
     let unique = if definition.unique { "UNIQUE " } else { "" };
     let what = definition.with(&storage, &tablespace);
     format!("CREATE {unique}INDEX CONCURRENTLY {} ON {} {what}", quote_identifier(name), table.sql())
+}
+
+/// `name=value` as SQL, quoted: it went through the ledger, and anybody may have written there.
+fn parameter(pair: &str) -> String {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    format!("{} = {}", quote_identifier(name), quote_literal(value))
 }
 
 /// `SET (a = 1, b = 2)`; nothing without entries.
@@ -133,7 +145,7 @@ mod tests {
         };
         assert_eq!(
             change.sql(),
-            "CREATE UNIQUE INDEX CONCURRENTLY i ON app.\"Orders\" (a) INCLUDE (b) WITH (fillfactor=70) TABLESPACE fast WHERE a > 0"
+            "CREATE UNIQUE INDEX CONCURRENTLY i ON app.\"Orders\" (a) INCLUDE (b) WITH (fillfactor = '70') TABLESPACE fast WHERE a > 0"
         );
         assert_eq!(
             change.completed_by(),
@@ -149,7 +161,7 @@ mod tests {
             ("fillfactor".to_owned(), replaced(None)),
         ]);
         let change = Change::SetStorageParameters { table: table(), table_oid: Oid(1), parameters };
-        assert_eq!(change.sql(), "ALTER TABLE app.\"Orders\" SET (autovacuum_vacuum_scale_factor = 0.01), RESET (fillfactor)");
+        assert_eq!(change.sql(), "ALTER TABLE app.\"Orders\" SET (autovacuum_vacuum_scale_factor = '0.01'), RESET (fillfactor)");
     }
 
     #[test]

@@ -34,6 +34,17 @@ const INDEXES: &str = r"SELECT /* pgtailor */ s.indexrelid AS oid, s.idx_scan, s
   FROM pg_catalog.pg_stat_all_indexes s
  WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'";
 
+/// Servers that stream from this one, and slots of those that are away. Every role sees that they are there, if not what they are; logical
+/// subscribers do not read our indexes, and a backup ends.
+pub(super) async fn read_standbys(transaction: &Transaction<'_>) -> Result<u32, Error> {
+    const STANDBYS: &str = "SELECT /* pgtailor */ (SELECT count(*) FROM pg_catalog.pg_stat_replication r
+                LEFT JOIN pg_catalog.pg_replication_slots s ON s.active_pid = r.pid
+               WHERE r.state IS DISTINCT FROM 'backup' AND s.slot_type IS DISTINCT FROM 'logical')
+            + (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE slot_type = 'physical' AND NOT active) AS standbys";
+    let found = row(transaction, "count the standbys", STANDBYS).await?;
+    Ok(u32::try_from(count(&found, "standbys")).unwrap_or(u32::MAX))
+}
+
 /// When the counters of this database began, and how long sessions have executed statements in it since then.
 pub(super) async fn read_period(
     transaction: &Transaction<'_>,

@@ -93,6 +93,7 @@ pub async fn capture(session: &mut ReadOnlySession, options: &CaptureOptions) ->
     };
     let (since, active_time) = activity::read_period(&transaction, server.version).await?;
     let (table_counters, index_counters) = activity::read_counters(&transaction, &catalog).await?;
+    let standbys = Some(activity::read_standbys(&transaction).await?);
     let statements =
         statements::read_statements(&mut transaction, &server, &capabilities, &settings, options.statements, &mut not_examined)
             .await?;
@@ -110,7 +111,7 @@ pub async fn capture(session: &mut ReadOnlySession, options: &CaptureOptions) ->
         capabilities,
         settings,
         catalog,
-        activity: Activity { since, active_time, tables: table_counters, indexes: index_counters, statements },
+        activity: Activity { since, active_time, tables: table_counters, indexes: index_counters, standbys, statements },
         planner,
         not_examined,
     })

@@ -26,6 +26,8 @@ use std::time::Duration;
 
 use pgtailor_model::name::printable;
 
+use crate::ledger::LedgerPlace;
+
 use endpoint::Endpoint;
 pub use error::ConnectError;
 pub(crate) use establish::establish;
@@ -65,6 +67,8 @@ pub struct Database {
     /// Startup options (`PGOPTIONS`); given up when a pooler refuses them.
     pub(crate) options: Option<String>,
     pub(crate) warnings: Vec<String>,
+    /// Where what is done to it is written down.
+    pub(crate) ledger: LedgerPlace,
 }
 
 /// What kind of server is wanted (`target_session_attrs`).
@@ -100,6 +104,18 @@ impl ConnectionInput {
 }
 
 impl Database {
+    /// With its ledger in another place than a schema of its own.
+    #[must_use]
+    pub fn with_ledger(mut self, place: LedgerPlace) -> Self {
+        self.ledger = place;
+        self
+    }
+
+    /// Where what is done to it is written down.
+    pub fn ledger_place(&self) -> &LedgerPlace {
+        &self.ledger
+    }
+
     /// Works out the target as libpq does: the explicit string (`input.database`, else `DATABASE_URL`), then the service file,
     /// then the `PG…` variables, then the defaults; passwords also from the password file.
     ///

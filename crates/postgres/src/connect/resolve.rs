@@ -13,6 +13,7 @@ use super::error::ConnectError;
 use super::parameter::{Parameters, from_environment};
 use super::tls::TlsSettings;
 use super::{ConnectionInput, Database, Keepalive, SessionTarget, keyword, passfile, service, url};
+use crate::ledger::LedgerPlace;
 
 /// Where a local server usually has its socket: Debian's and the source's default (`DEFAULT_PGSOCKET_DIR`).
 const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
@@ -51,6 +52,7 @@ pub(super) fn resolve(input: &ConnectionInput) -> Result<Database, ConnectError>
         keepalive: keepalive(&parameters)?,
         options: parameters.get("options").map(str::to_owned),
         warnings,
+        ledger: LedgerPlace::Schema,
     })
 }
 

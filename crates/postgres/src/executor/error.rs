@@ -65,7 +65,13 @@ impl ApplyError {
             Self::Pooled => "give the address of the server itself; changes need a session of their own".to_owned(),
             Self::Standby => "connect to the primary".to_owned(),
             Self::NoWatchdog => "both sessions must be of the same role, and not behind a proxy".to_owned(),
-            Self::NoLedger { role, database } => format!("run `GRANT CREATE ON DATABASE {database} TO {role}`"),
+            Self::NoLedger { role, database } => {
+                format!("run `GRANT CREATE ON DATABASE {database} TO {role}`, or keep it in a file with --ledger FILE")
+            }
+            Self::Ledger(LedgerError::AlsoInSchema) => "leave --ledger out".to_owned(),
+            Self::Ledger(LedgerError::BadLine { .. }) => {
+                "restore the file from a copy; without it nothing that it holds can be taken back".to_owned()
+            }
             Self::ForeignLedger => {
                 "if this is a copy, remove the copied ledger: `DROP SCHEMA pgtailor CASCADE`; nothing of it was acted upon"
                     .to_owned()

@@ -26,7 +26,7 @@ use pgtailor_model::change::Change;
 use pgtailor_model::ledger::{Entry, State};
 use pgtailor_model::moment::Conditions;
 use pgtailor_model::outcome::{StepOutcome, StepResult};
-use pgtailor_model::rollout::{Inverse, Limits, Step};
+use pgtailor_model::rollout::{Limits, Step};
 use pgtailor_model::unit::Bytes;
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +41,7 @@ use self::settle::{Open, Trouble, settle};
 use self::supervise::{Ended, Reply};
 use self::surroundings::Surroundings;
 use crate::connect::Database;
-use crate::ledger::{self, Move, NewEntry, advance, record_intent};
+use crate::ledger::{Ledger, Move, NewEntry};
 
 /// How long a deadlock is given to resolve itself before its victim is sent again (`faults` 2.17).
 const DEADLOCK_PAUSE: Duration = Duration::from_mins(1);
@@ -118,7 +118,7 @@ fn lacks_its_replacement(task: &Task, before: &[StepOutcome]) -> bool {
 /// which case nothing is written.
 pub async fn reconcile(database: &Database, events: &Events) -> Result<usize, ApplyError> {
     let client = crate::session::ReadOnlySession::connect(database).await?.client;
-    let entries = ledger::entries(&client).await?.unwrap_or_default();
+    let entries = Ledger { client: &client, place: database.ledger_place() }.entries().await?.unwrap_or_default();
     if entries.iter().all(|entry| entry.state.is_settled()) {
         return Ok(0);
     }
@@ -130,13 +130,13 @@ pub async fn reconcile(database: &Database, events: &Events) -> Result<usize, Ap
 /// Removes the ledger, once everything in it is taken back.
 pub async fn remove_ledger(database: &Database) -> Result<(), ApplyError> {
     let sessions = sessions::open(database).await?;
-    Ok(ledger::remove(&sessions.watchdog).await?)
+    Ok(sessions.ledger().remove().await?)
 }
 
 async fn begin(database: &Database, events: &Events) -> Result<Sessions, ApplyError> {
     let sessions = sessions::open(database).await?;
     sessions.install_ledger().await?;
-    let entries = ledger::entries(&sessions.watchdog).await?.unwrap_or_default();
+    let entries = sessions.ledger().entries().await?.unwrap_or_default();
     let open: Vec<&Entry> = entries.iter().filter(|entry| !entry.state.is_settled()).collect();
     if open.iter().any(|entry| entry.server_fingerprint != sessions.fingerprint) {
         return Err(ApplyError::ForeignLedger);
@@ -196,29 +196,26 @@ impl Executor<'_> {
             Err(result) => {
                 if let (StepResult::NothingToDo { .. }, Some(undone)) = (&result, task.undoes) {
                     let note = Move { note: Some("it was gone already"), ..Move::default() };
-                    advance(&self.sessions.watchdog, undone, State::Applied, State::RolledBack, &note).await?;
+                    self.sessions.ledger().advance(undone, State::Applied, State::RolledBack, &note).await?;
                 }
                 return Ok(result);
             }
         };
-        let undo_sql = match &step.inverse {
-            Inverse::Statement(sql) => Some(sql.as_str()),
-            Inverse::Irreversible(_) => None,
-        };
+        let undo_sql = ready.change.inverse().ok().map(|back| back.sql());
         let intent = NewEntry {
             undoes: task.undoes,
             server_fingerprint: &self.sessions.fingerprint,
             change: &ready.change,
             do_sql: &ready.sql,
-            undo_sql,
+            undo_sql: undo_sql.as_deref(),
             indexes_before: &ready.indexes_before,
             builder: self.sessions.identity,
         };
-        let (id, created_at) = record_intent(&self.sessions.watchdog, &intent).await?;
+        let (id, created_at) = self.sessions.ledger().record_intent(&intent).await?;
         *entry_id = Some(id);
         let index_oid = ready.index.as_ref().map(|(oid, _)| *oid);
         let running = Move { index_oid, ..Move::default() };
-        advance(&self.sessions.watchdog, id, State::Intent, State::Running, &running).await?;
+        self.sessions.ledger().advance(id, State::Intent, State::Running, &running).await?;
         let open = Open {
             id,
             undoes: task.undoes,

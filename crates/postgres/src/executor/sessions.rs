@@ -14,7 +14,7 @@ use tokio_postgres::error::SqlState;
 use super::error::{ApplyError, while_doing};
 use crate::capture;
 use crate::connect::Database;
-use crate::ledger;
+use crate::ledger::{self, Ledger, LedgerPlace};
 use crate::session::{self, ReadOnlySession};
 
 /// First of the two numbers of the advisory lock: the letters `pgta`. The second is 0: one builder for the whole database.
@@ -29,6 +29,7 @@ pub(super) struct Sessions {
     observer: Mutex<ReadOnlySession>,
     pub identity: Builder,
     pub fingerprint: String,
+    place: LedgerPlace,
 }
 
 /// Opens them, proves that they are direct, on a primary, and that one can cancel the other; takes the lock or gives up at once.
@@ -47,7 +48,8 @@ pub(super) async fn open(database: &Database) -> Result<Sessions, ApplyError> {
     let identity = identity(&builder).await?;
     let fingerprint = ledger::fingerprint(&watchdog).await?;
     let observer = Mutex::new(ReadOnlySession::connect(database).await?);
-    let sessions = Sessions { builder, watchdog, observer, identity, fingerprint };
+    let place = database.ledger_place().clone();
+    let sessions = Sessions { builder, watchdog, observer, identity, fingerprint, place };
     if !try_lock(&sessions.builder).await? {
         return Err(ApplyError::Busy);
     }
@@ -116,9 +118,14 @@ impl Sessions {
         row.try_get(0).map_err(while_doing("check the advisory lock"))
     }
 
+    /// Where what is done is written down.
+    pub fn ledger(&self) -> Ledger<'_> {
+        Ledger { client: &self.watchdog, place: &self.place }
+    }
+
     /// Makes sure that the ledger is there.
     pub async fn install_ledger(&self) -> Result<(), ApplyError> {
-        let Err(error) = ledger::install(&self.watchdog).await else { return Ok(()) };
+        let Err(error) = self.ledger().install().await else { return Ok(()) };
         if error.sqlstate() != Some(SqlState::INSUFFICIENT_PRIVILEGE.code()) {
             return Err(error.into());
         }

@@ -15,7 +15,7 @@ use super::class;
 use super::error::ApplyError;
 use super::event::Events;
 use super::sessions::Sessions;
-use crate::ledger::{Move, advance};
+use crate::ledger::Move;
 
 /// An entry on its way to an end.
 pub(super) struct Open<'a> {
@@ -83,7 +83,7 @@ pub(super) async fn settle(
 impl Settling<'_> {
     /// Moves the entry on.
     pub async fn go(&mut self, to: State, add: Move<'_>) -> Result<(), ApplyError> {
-        advance(&self.sessions.watchdog, self.open.id, self.open.state, to, &add).await?;
+        self.sessions.ledger().advance(self.open.id, self.open.state, to, &add).await?;
         self.open.state = to;
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Settling<'_> {
     pub async fn applied(mut self, size: Option<Bytes>, add: Move<'_>) -> Result<StepResult, ApplyError> {
         if let Some(undone) = self.open.undoes {
             // Before its own end: whoever finds this entry open does both once more, and finds the other one moved.
-            let moved = advance(&self.sessions.watchdog, undone, State::Applied, State::RolledBack, &Move::default()).await;
+            let moved = self.sessions.ledger().advance(undone, State::Applied, State::RolledBack, &Move::default()).await;
             moved.or_else(|error| if error.is_moved() { Ok(()) } else { Err(error) })?;
         }
         self.go(State::Applied, add).await?;

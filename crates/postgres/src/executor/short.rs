@@ -83,15 +83,17 @@ pub(super) async fn when(
 
 /// A statement that no transaction may hold.
 pub(super) async fn alone(sql: &str, sessions: &Sessions) -> Result<(), tokio_postgres::Error> {
-    sessions.builder.batch_execute(sql).await
+    sessions.builder.execute(sql, &[]).await.map(|_| ())
 }
 
 /// One try.
 async fn once(builder: &Client, sql: &str, condition: Option<&Condition<'_>>) -> Result<bool, tokio_postgres::Error> {
-    let begin = format!("BEGIN /* pgtailor */; SET LOCAL lock_timeout = '500ms'; {sql}");
-    let done = match (builder.batch_execute(&begin).await, condition) {
-        (Ok(()), None) => Ok(true),
-        (Ok(()), Some(condition)) => {
+    const BEGIN: &str = "BEGIN /* pgtailor */; SET LOCAL lock_timeout = '500ms'";
+    builder.batch_execute(BEGIN).await?;
+    // By the extended protocol, which takes one statement: parts of it went through files and the ledger.
+    let done = match (builder.execute(sql, &[]).await, condition) {
+        (Ok(_), None) => Ok(true),
+        (Ok(_), Some(condition)) => {
             builder.query_one(condition.sql, condition.parameters).await.and_then(|row| row.try_get::<_, bool>(0))
         }
         (Err(error), _) => Err(error),

@@ -70,7 +70,8 @@ pub(super) async fn run(
     cancel: &CancellationToken,
 ) -> Ended {
     let started = Instant::now();
-    let statement = sessions.builder.batch_execute(sql);
+    // By the extended protocol, which takes one statement: parts of it went through files and the ledger.
+    let statement = sessions.builder.execute(sql, &[]);
     tokio::pin!(statement);
     let mut tick = tokio::time::interval(INTERVAL);
     let mut budget = Budget::new(limits);
@@ -80,7 +81,7 @@ pub(super) async fn run(
     loop {
         tokio::select! {
             reply = &mut statement => {
-                let reply = reply.map_or_else(Reply::Refused, |()| Reply::Done);
+                let reply = reply.map_or_else(Reply::Refused, |_| Reply::Done);
                 return Ended { reply, cancelled, took: started.elapsed() };
             }
             () = cancel.cancelled(), if cancelled.is_none() && may_cancel(sessions, cancellable).await => {

@@ -3,10 +3,13 @@
 //! Two lists share these files in spirit: what the snapshot shows is asked here, what only the moment shows is asked by the executor.
 
 mod columns;
+mod kept_index;
 mod known_bad_version;
 mod ownership;
+mod parameter;
 mod primary;
 mod schema_privilege;
+mod storage_parameter;
 mod table_kind;
 
 use pgtailor_model::change::Change;
@@ -27,6 +30,9 @@ pub static ALL: &[&dyn Guard] = &[
     &known_bad_version::KnownBadVersion,
     &table_kind::TableKind,
     &columns::Columns,
+    &kept_index::KeptIndex,
+    &parameter::AllowedParameter,
+    &storage_parameter::AllowedStorageParameter,
     &ownership::Ownership,
     &schema_privilege::SchemaPrivilege,
 ];

@@ -9,7 +9,7 @@ use pgtailor_model::outcome::StepResult;
 use super::{How, Look, Ready, keeps, nothing_to_do, oids, refused};
 use crate::executor::error::ApplyError;
 use crate::executor::settle::Settling;
-use crate::ledger::{self, Move, advance};
+use crate::ledger::Move;
 
 pub(super) fn ready(change: &Change, indexes: &[Index]) -> Look {
     let Change::DropPartitionedIndex { name, index_oid, definition, .. } = change else { unreachable!("called by kind") };
@@ -34,9 +34,9 @@ pub(super) async fn settle(settling: Settling<'_>) -> Result<StepResult, ApplyEr
     if sessions.indexes_of(*table_oid).await?.iter().any(|index| index.oid == *index_oid) {
         return settling.failed("the server did not drop the index").await;
     }
-    let entries = ledger::entries(&sessions.watchdog).await?.unwrap_or_default();
+    let entries = sessions.ledger().entries().await?.unwrap_or_default();
     for part in parts_of(&entries, *table_oid, name) {
-        advance(&sessions.watchdog, part.id, State::Applied, State::RolledBack, &Move::default()).await?;
+        sessions.ledger().advance(part.id, State::Applied, State::RolledBack, &Move::default()).await?;
     }
     settling.applied(None, Move::default()).await
 }
