@@ -1,6 +1,7 @@
 //! The guards of the moment on a real server: each in trouble and without, as a dry run shows it and as a run heeds it.
 
 use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pgtailor::model::change::{Carried, Change, ChangeClass};
@@ -516,4 +517,67 @@ fn taking_back_is_guarded_and_foretold_as_well() {
     drop(reader);
     undo(&["--yes"]).expect_code(0);
     assert_eq!(fixture.sql("SELECT to_regclass('t_a') IS NULL"), "t");
+}
+
+/// A receiver of WAL: to the server it is a standby that writes and never replays.
+struct Receiver(std::process::Child);
+
+impl Receiver {
+    fn start(fixture: &Fixture) -> Self {
+        let mut command = Command::new(fixture.server.lab.binaries().join("pg_receivewal"));
+        command.args(["--synchronous", "--no-loop", "-D"]).arg(fixture.folder.path());
+        command.args(["-d", &fixture.server.lab.url("postgres")]);
+        let receiver = Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("pg_receivewal is installed"));
+        wait_until("it receives", || fixture.sql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1");
+        receiver
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().expect("kill is installed");
+        assert!(status.success(), "no signal {name}");
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_standby_that_lags_stops_large_builds_until_it_has_caught_up() {
+    let fixture = Fixture::new(&[("wal_level", "replica"), ("wal_keep_size", "1GB"), ("wal_sender_timeout", "0")]);
+    let standby = Receiver::start(&fixture);
+    fixture.passes("replication-lag");
+    standby.signal("STOP");
+    let behind = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn) > 300 * 1024 * 1024 FROM pg_stat_replication";
+    wait_until("it is behind", || {
+        fixture.sql("CREATE TABLE filler (a int); DROP TABLE filler; SELECT pg_switch_wal()");
+        fixture.sql(behind) == "t"
+    });
+    fixture.is_refused("replication-lag", "of WAL behind");
+    let small = fixture.dry(fixture.create(), Some(1000.0), &[]);
+    assert_eq!(answer(&small, "replication-lag").0, "passes", "a small build is no matter");
+    let despite = fixture.dry(fixture.create(), Some(LARGE), &["--despite", "replication-lag"]);
+    assert_eq!(answer(&despite, "replication-lag").0, "overruled");
+    standby.signal("CONT");
+    wait_until("it has caught up", || fixture.sql(behind) == "f");
+    fixture.apply(fixture.create(), Some(LARGE), &["--yes"]).expect_code(0);
+}
+
+#[test]
+fn a_synchronous_standby_that_is_there_lets_everything_pass_and_one_that_is_hidden_is_unknown() {
+    let mut fixture = Fixture::new(&[("wal_level", "replica"), ("synchronous_commit", "on")]);
+    let _standby = Receiver::start(&fixture);
+    fixture.sql("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (pg_receivewal)'");
+    fixture.sql("SELECT pg_reload_conf()");
+    wait_until("it is synchronous", || fixture.sql("SELECT sync_state FROM pg_stat_replication") == "quorum");
+    fixture.passes("synchronous-standby");
+    fixture.url = url_of(&fixture.server, "blind");
+    let (said, reason) = fixture.says("synchronous-standby");
+    assert!(said == "unknown" && reason.contains("pg_read_all_stats"), "{said}: {reason}");
+    let (said, reason) = fixture.says("replication-lag");
+    assert!(said == "unknown" && reason.contains("pg_read_all_stats"), "{said}: {reason}");
+    fixture.apply(fixture.create(), Some(LARGE), &["--yes"]).expect_code(0);
 }

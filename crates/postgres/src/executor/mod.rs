@@ -242,6 +242,7 @@ impl Executor<'_> {
     /// Looks at the catalog and asks the guards, until the step may be sent or will not be.
     async fn ready(&self, task: &Task) -> Result<Result<Ready, StepResult>, ApplyError> {
         let begun = Instant::now();
+        let mut is_told = false;
         loop {
             // The catalog again after every wait: it is looked at right before the statement, or it is not worth looking.
             let ready = match class::ready(&task.step.change, task.undoes.is_some(), &self.sessions).await? {
@@ -252,7 +253,10 @@ impl Executor<'_> {
             if !eases || begun.elapsed() >= self.conditions.patience() || self.cancel.is_cancelled() {
                 return Ok(Err(StepResult::Failed { reason, sqlstate: None }));
             }
-            self.events.tell(Event::Waiting { whom: format!("a better moment: {reason}") });
+            if !is_told {
+                self.events.tell(Event::Waiting { whom: format!("a better moment: {reason}") });
+                is_told = true;
+            }
             tokio::select! {
                 () = tokio::time::sleep(GUARD_PAUSE) => {}
                 () = self.cancel.cancelled() => {}

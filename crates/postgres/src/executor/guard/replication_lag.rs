@@ -45,10 +45,12 @@ pub(super) fn ask<'q>(question: &'q Question<'q>) -> BoxFuture<'q, Result<Answer
 
 /// Every standby, the one with most WAL to replay first. A base backup is none.
 pub(in crate::executor) async fn all(client: &Client) -> Result<Vec<Standby>, ApplyError> {
-    const STANDBYS: &str = "SELECT /* pgtailor */ r.application_name, r.state IS NULL, \
-             coalesce(extract(epoch FROM r.replay_lag) * 1000, 0)::double precision, \
-             coalesce(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), coalesce(r.replay_lsn, r.flush_lsn)), 0)::bigint \
-         FROM pg_catalog.pg_stat_replication r WHERE r.state IS DISTINCT FROM 'backup' ORDER BY 4 DESC";
+    // Who only receives (`pg_receivewal`) never replays, and its replay lag grows for ever; who has everything is behind in nothing.
+    const STANDBYS: &str = "SELECT /* pgtailor */ r.application_name, r.state IS NULL, CASE WHEN b.wal > 0 \
+             THEN coalesce(extract(epoch FROM CASE WHEN r.replay_lsn IS NULL THEN r.flush_lag ELSE r.replay_lag END) * 1000, 0) \
+             ELSE 0 END::double precision, coalesce(b.wal, 0)::bigint \
+         FROM pg_catalog.pg_stat_replication r, LATERAL (SELECT pg_catalog.pg_wal_lsn_diff(\
+             pg_catalog.pg_current_wal_lsn(), coalesce(r.replay_lsn, r.flush_lsn)) AS wal) b WHERE r.state IS DISTINCT FROM 'backup' ORDER BY 4 DESC";
     let doing = while_doing("look at the standbys");
     let mut standbys = Vec::new();
     for row in client.query(STANDBYS, &[]).await.map_err(&doing)? {
