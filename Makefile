@@ -1,12 +1,14 @@
 # The commands of this project. Each does its own set-up: see scripts/setup.sh.
 .POSIX:
 .SILENT:
-.PHONY: help setup demo test test-exact matrix lint bench fmt clean
+.PHONY: help setup demo test test-exact chaos mutants matrix lint bench fmt clean
 
 help:
 	echo 'make demo        starts a private PostgreSQL, optimizes the example workload and shows the gain'
 	echo 'make test        runs every test'
 	echo 'make test-exact  tests the exact solution, whose solver takes minutes to compile, once'
+	echo 'make chaos       breaks the program, its sessions and its server at every moment; RUNS=500 unless told otherwise'
+	echo 'make mutants     puts known faults into the executor and shows that the fault suite notices each'
 	echo 'make matrix      runs the tests that depend on the version of the server on 13 to 18'
 	echo 'make lint        format, clippy, licences and duplicate dependencies, documentation'
 	echo 'make bench       prints the figures that the README quotes'
@@ -27,6 +29,13 @@ test: setup
 test-exact:
 	scripts/setup.sh exact
 	CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-target}/exact" cargo test -p pgtailor-advisor --features exact --test bound --locked
+
+# The long run of the crash matrix, of which `make test` runs a few dozen cases. It prints its seed, and how to repeat the case that failed.
+chaos: setup
+	PGTAILOR_CHAOS_RUNS="$${RUNS:-500}" cargo test --locked -p pgtailor-cli --test faults -- --nocapture chaos::
+
+mutants: setup
+	scripts/mutants.sh
 
 # Other versions than the machine's own; fetches their servers with npm, once. MAJORS='13 17' runs only those.
 matrix: setup

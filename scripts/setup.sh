@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what building, testing and the demo need, and nothing that is there already.
 #
-#   scripts/setup.sh         Rust (checked only), C compiler, libclang, PostgreSQL server with contrib, HypoPG, pg_qualstats
+#   scripts/setup.sh         Rust (checked only), C compiler, libclang, PostgreSQL server with contrib, HypoPG, pg_qualstats,
+#                            PgBouncer
 #   scripts/setup.sh lint    also rustfmt, clippy and cargo-deny
 #   scripts/setup.sh exact   only what HiGHS is compiled with: CMake, a C++ compiler, libclang
 #
@@ -55,21 +56,30 @@ debian_server() {
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi; }
 may_install() { [ "$(id -u)" -eq 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }
 
-# Installs the packages named, or says how. While PostgreSQL's packages are configured, a drop-in file keeps them from creating
-# (and starting) a system cluster, which is none of our business; a machine that has its own settings for that keeps them.
+# Installs the packages named, or says how. While they are configured, a drop-in file keeps PostgreSQL's from creating (and starting) a
+# system cluster, and a policy keeps PgBouncer's from starting a service: neither is our business. A machine that has its own settings
+# for either keeps them.
 apt_install() {
     command="apt-get update && apt-get install -y $*"
     may_install || die "missing: $*; run this, then try again:" "sudo sh -c '$command'"
     say "installing $*"
     drop_in=/etc/postgresql-common/createcluster.d/pgtailor-setup.conf
+    policy=/usr/sbin/policy-rc.d
+    if [ -e "$policy" ]; then policy=; fi
+    # shellcheck disable=SC2086  # the policy's path, or nothing
+    trap 'as_root rm -f "$drop_in" $policy' EXIT
+    if [ -n "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
     if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-        trap 'as_root rm -f "$drop_in"' EXIT
         as_root mkdir -p "${drop_in%/*}"
         echo 'create_main_cluster = false' | as_root tee "$drop_in" >/dev/null
     fi
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >&2 ||
         die "apt-get could not install $*; run this to see why:" "sudo sh -c '$command'"
-    as_root rm -f "$drop_in"
+    # shellcheck disable=SC2086  # the policy's path, or nothing
+    as_root rm -f "$drop_in" $policy
     trap - EXIT
 }
 
@@ -91,6 +101,8 @@ setup_debian() {
         [ -e "/usr/share/postgresql/$major/extension/pg_qualstats.control" ] || qualstats=wanted
     fi
     have psql || missing="$missing postgresql-client"
+    # Only tests need it: a pooler that shares sessions must be refused, and only a real one shows whether it is.
+    any_file /usr/sbin/pgbouncer /usr/local/bin/pgbouncer || have pgbouncer || missing="$missing pgbouncer"
     [ -n "$missing$hypopg$qualstats" ] || return 0
 
     if may_install; then as_root apt-get update -qq >&2 || say "apt-get update failed; trying with the package lists that are here"; fi

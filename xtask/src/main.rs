@@ -1,8 +1,10 @@
 //! Chores of this repository.
 //!
-//! `cargo run -p xtask -- tidy` checks the house rules; `cargo test` runs the same check as a test. Start with [`rules`]: one file
+//! `cargo run -p xtask -- tidy` checks the house rules; `cargo test` runs the same check as a test. `… -- audit` writes the list of statements
+//! that the program can send. Start with [`rules`]: one file
 //! a rule, and one list of them. Nothing here is part of the product.
 
+mod audit;
 mod manifest;
 mod rules;
 mod source;
@@ -13,13 +15,17 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo run -p xtask -- tidy";
+const USAGE: &str = "usage: cargo run -p xtask -- tidy|audit";
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     if words == ["tidy"] {
         return run_tidy();
+    }
+    if words == ["audit"] {
+        std::fs::write(repository().join(audit::LIST), audit::list(&tree::Tree::read(repository())?))?;
+        return Ok(ExitCode::SUCCESS);
     }
     writeln!(std::io::stderr(), "{USAGE}")?;
     Ok(ExitCode::from(2))

@@ -40,6 +40,50 @@ pub fn read(text: &str) -> Source {
     source
 }
 
+/// What the strings of `text` say, in their order; line continuations and escapes of quotes are resolved.
+pub fn literals(text: &str) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < characters.len() {
+        let (kind, length) = token(&characters, at);
+        let end = (at + length).min(characters.len());
+        let literal: String = characters[at..end].iter().collect();
+        if kind == Kind::Literal && !literal.starts_with('\'') {
+            found.push(said(&literal));
+        }
+        at = end;
+    }
+    found
+}
+
+/// What stands between the quotes of a string.
+fn said(literal: &str) -> String {
+    let inside = |text: &str| {
+        let from = text.find('"').map_or(0, |quote| quote + 1);
+        let to = text.rfind('"').unwrap_or(text.len()).max(from);
+        text[from..to].to_owned()
+    };
+    let text = inside(literal);
+    if !literal.starts_with('"') {
+        return text;
+    }
+    let mut said = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        match (character, rest.peek()) {
+            ('\\', Some('\n')) => while rest.next_if(|next| next.is_whitespace()).is_some() {},
+            ('\\', Some('n')) => {
+                rest.next();
+                said.push('\n');
+            }
+            ('\\', Some(_)) => said.extend(rest.next()),
+            _ => said.push(character),
+        }
+    }
+    said
+}
+
 /// The number of the line, from 1, in which the byte `offset` of `text` stands.
 pub fn line_of(text: &str, offset: usize) -> usize {
     text[..offset].matches('\n').count() + 1
@@ -162,6 +206,11 @@ mod tests {
         assert_eq!(code("a /* b /* c */ d */ e"), "a e");
         assert_eq!(code("r##\"x \"# y\"## + br\"\\\" + z"), "+ + z");
         assert_eq!(code(r"'\'' 'x' '\u{41}' end"), "end");
+    }
+
+    #[test]
+    fn strings_say_what_stands_in_them() {
+        assert_eq!(literals("a(\"b \\\n   c \\\"d\\\"\", 'x', r#\"e \"f\"\"#) // \"no\""), ["b c \"d\"", "e \"f\""]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use anyhow::Context;
 const SKIPPED_FOLDERS: &[&str] = &[".git", "target", "node_modules"];
 
 /// Ends of names of the files that are text and ours; `Cargo.lock` is cargo's.
-const TEXT_ENDINGS: &[&str] = &[".rs", ".toml", ".md", ".sql", ".sh", ".yml", ".yaml", ".json", ".css", ".js", ".snap"];
+const TEXT_ENDINGS: &[&str] = &[".rs", ".toml", ".md", ".sql", ".sh", ".yml", ".yaml", ".json", ".css", ".js", ".snap", ".txt"];
 
 /// Text files without such an ending.
 const TEXT_FILES: &[&str] =

@@ -200,9 +200,9 @@ impl Entry {
                     return Some(format!("key {number} of index `{name}` has both a column and an expression; keep one"));
                 }
                 (None, None) => return Some(format!("key {number} of index `{name}` has neither `column` nor `expression`")),
-                (Some(text), None) | (None, Some(text)) if text.trim().is_empty() => {
-                    return Some(format!("key {number} of index `{name}` is empty"));
-                }
+                // A column may be called a space; an expression may not be one.
+                (Some(column), None) if column.is_empty() => return Some(format!("key {number} of index `{name}` is empty")),
+                (None, Some(text)) if text.trim().is_empty() => return Some(format!("key {number} of index `{name}` is empty")),
                 _ => {}
             }
         }

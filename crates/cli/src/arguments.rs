@@ -65,6 +65,8 @@ pub enum Command {
     History(HistoryArguments),
     /// Say what this role, server and machine can and cannot do, and the one command that fixes each
     Doctor(DoctorArguments),
+    /// Print every statement that can be sent to a database, by what it can do; connects to nothing
+    AuditSql,
     /// Print a shell's completion script
     Completions {
         /// For which shell

@@ -100,6 +100,22 @@ pub enum LabError {
         /// The end of what it printed.
         output: String,
     },
+    /// A program of PostgreSQL that works on a data folder failed.
+    #[error("{} failed on {}; its last lines:\n{output}", program.display(), folder.display())]
+    Program {
+        /// The program.
+        program: PathBuf,
+        /// The data folder.
+        folder: PathBuf,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// No pooler is installed where one is looked for.
+    #[error("no PgBouncer found in {searched}: install it (`apt-get install pgbouncer` or `brew install pgbouncer`)")]
+    NoPooler {
+        /// The places, for people.
+        searched: String,
+    },
     /// The server ended while starting.
     #[error("the server ended while starting in {}; the last lines of its log:\n{log}", folder.display())]
     Ended {

@@ -16,6 +16,7 @@ use crate::left::{self, About, LeftLab};
 use crate::options::{LabOptions, Listen};
 use crate::postmaster::{self, Postmaster};
 use crate::process::cpu_time_of_family;
+use crate::standby;
 use crate::sweep::sweep;
 
 /// A private PostgreSQL server that is gone when its owner is.
@@ -58,6 +59,34 @@ impl Lab {
         let password = cluster::make(&mut home, &server, account.as_ref())?;
         let postmaster = postmaster::start(&mut home, &server, options, account.as_ref(), None)?;
         Ok(Self { postmaster: Some(postmaster), home, server, options: options.clone(), account, password })
+    }
+
+    /// Starts a standby of this lab with the same programs: it streams from here, can be read, and is a lab of its own otherwise.
+    ///
+    /// A lab takes a standby with its usual settings (`wal_level`, `max_wal_senders` and `hot_standby` are on by default). Settings that
+    /// a standby must not have lower than its primary, such as `max_connections`, are the caller's to repeat in `options`
+    /// (`CheckRequiredParameterValues` in `xlogrecovery.c`). The copy is as large as the primary's data.
+    pub fn standby(&self, options: &LabOptions) -> Result<Self, LabError> {
+        cluster::check_settings(options)?;
+        let mut home = Home::make(self.account.as_ref())?;
+        if options.listen == Listen::Socket {
+            check_socket_path(home.folder())?;
+        }
+        standby::copy(&mut home, &self.server, self.account.as_ref(), &self.url("postgres"))?;
+        let postmaster = postmaster::start(&mut home, &self.server, options, self.account.as_ref(), None)?;
+        Ok(Self {
+            postmaster: Some(postmaster),
+            home,
+            server: self.server.clone(),
+            options: options.clone(),
+            account: self.account.clone(),
+            password: self.password.clone(),
+        })
+    }
+
+    /// Makes a standby a primary, on a timeline of its own; returns when it takes writes.
+    pub fn promote(&mut self) -> Result<(), LabError> {
+        standby::promote(&mut self.home, &self.server, self.account.as_ref())
     }
 
     /// A connection URL for `database`, with the password; `postgres` always exists.

@@ -11,6 +11,8 @@
 //! 2. a guardian process (`guardian.rs`) does the same as soon as the owner's end of a pipe closes, however the owner ended;
 //! 3. the next start, or [`sweep()`], removes what is left when the guardian was killed as well (`sweep.rs`).
 //!
+//! A lab can have a streaming standby ([`Lab::standby`]), which is a lab itself, and a PgBouncer before it ([`Pooler`]).
+//!
 //! Start reading at [`Lab::start`].
 
 mod account;
@@ -23,9 +25,11 @@ mod home;
 mod lab;
 mod left;
 mod options;
+mod pooler;
 mod postmaster;
 mod process;
 mod serving;
+mod standby;
 mod sweep;
 mod template;
 
@@ -34,4 +38,5 @@ pub use error::LabError;
 pub use lab::{Lab, Shutdown};
 pub use left::{LeftLab, left_labs};
 pub use options::{Binaries, Durability, LabOptions, Listen};
+pub use pooler::Pooler;
 pub use sweep::sweep;

@@ -168,12 +168,12 @@ fn wait_for_end(child: &mut Child, within: Duration) -> io::Result<bool> {
     Ok(true)
 }
 
-fn free_port() -> Result<u16, LabError> {
+pub(crate) fn free_port() -> Result<u16, LabError> {
     let bound = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
     bound.map(|address| address.port()).map_err(|source| folder_error("find a free port of", Path::new("127.0.0.1"), source))
 }
 
-fn log_since(log_file: &Path, offset: u64) -> String {
+pub(crate) fn log_since(log_file: &Path, offset: u64) -> String {
     let text = fs::read(log_file).unwrap_or_default();
     let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
     String::from_utf8_lossy(&text[offset..]).into_owned()

@@ -6,6 +6,7 @@
 
 pub mod activity;
 pub mod advice;
+pub mod audit;
 pub mod binding;
 pub mod catalog;
 pub mod change;

@@ -57,6 +57,7 @@ pub use pgtailor_blueprint as blueprint;
 pub use pgtailor_checks as checks;
 pub use pgtailor_lab as lab;
 pub use pgtailor_model as model;
+pub use pgtailor_postgres::audit::statements as audited_statements;
 pub use pgtailor_postgres::capture::{read_snapshot, write_snapshot};
 pub use pgtailor_postgres::connect::{ConnectionInput, Database};
 pub use pgtailor_postgres::executor::{Event, Events, guard_names};

@@ -11,9 +11,9 @@ use pgtailor_advisor::{duration, size};
 use pgtailor_checks::Outcome;
 use pgtailor_model::advice::{Advice, Counsel, Recommendation};
 use pgtailor_model::change::{Carried, Change, ChangeClass};
-use pgtailor_model::declared::Judged;
+use pgtailor_model::declared::{Judged, Verdict};
 use pgtailor_model::index::{Build, IndexDefinition};
-use pgtailor_model::name::Oid;
+use pgtailor_model::name::{Oid, printable};
 use pgtailor_model::quantity::{Quantity, Unit};
 use pgtailor_model::rollout::{Estimate, LeftOut, Rollout};
 use pgtailor_model::snapshot::Snapshot;
@@ -92,6 +92,7 @@ pub(crate) fn rollout(
     }));
     requests.retain(|request| options.only.as_ref().is_none_or(|only| only.contains(&request.change.class())));
     let mut rollout = plan(&requests, snapshot, &options.rules());
+    rollout.left_out.extend(in_the_way(snapshot, judged, options));
     keep_what_is_not_replaced(&mut rollout, &gone);
     rollout
 }
@@ -121,6 +122,30 @@ fn declared_requests(snapshot: &Snapshot, judged: &[Judged], options: &Options) 
         Some(Request { change, reason, estimate })
     };
     created.filter_map(request).collect()
+}
+
+/// Declared entries that are not there and cannot be built, since something else is in their place: what was asked for is not done.
+fn in_the_way(snapshot: &Snapshot, judged: &[Judged], options: &Options) -> Vec<LeftOut> {
+    let left_out = |judged: &Judged| {
+        let reason = match &judged.verdict {
+            Verdict::PresentInvalid { index } => format!(
+                "index {} is what is declared, and invalid: it is being built, or a build failed; drop it when nobody builds it, then run pgtailor \
+                 again",
+                printable(index)
+            ),
+            Verdict::NameTaken { by } => format!("the name is taken by {}", printable(by)),
+            Verdict::NotExamined { reason } => reason.clone(),
+            _ => return None,
+        };
+        let table_oid = judged.table_oid?;
+        let table = snapshot.catalog.table_by_oid(table_oid)?.name.clone();
+        let (name, definition) = (judged.entry.name.clone(), judged.definition.clone()?);
+        Some(LeftOut { change: Change::CreateIndex { table, table_oid, name, definition, carries: Carried::default() }, reason })
+    };
+    if options.only.as_ref().is_some_and(|only| !only.contains(&ChangeClass::CreateIndex)) {
+        return Vec::new();
+    }
+    judged.iter().filter_map(left_out).collect()
 }
 
 /// Builds and drops, each in the order of the advice; what `declared` creates already is left out.

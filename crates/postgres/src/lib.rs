@@ -3,6 +3,7 @@
 //! It asks and it carries out; what to ask for and what to change is decided elsewhere. Start with [`connect::Database`] (where), then
 //! [`session`] (how a session is pinned and verified) and [`error::Error`].
 
+pub mod audit;
 pub mod bench;
 pub mod canonical;
 pub mod capture;

@@ -118,13 +118,13 @@ pub(crate) async fn begin_reading(client: &Client, limits: Limits) -> Result<(),
     let (statement, lock) = limits.settings();
     let mut settings = READING.to_vec();
     settings.extend([("statement_timeout", statement.as_str()), ("lock_timeout", lock.as_str())]);
-    let batch = format!("BEGIN READ ONLY; {}", assignments("SET LOCAL", &settings));
+    let batch = format!("BEGIN READ ONLY; {}", assignments(" LOCAL", &settings));
     client.batch_execute(&batch).await.map_err(|error| Error::query("begin a read-only transaction", error))
 }
 
 /// Sets every setting for this session and verifies that it holds.
 pub(crate) async fn pin(client: &Client, settings: &[(&str, &str)]) -> Result<(), Error> {
-    let batch = assignments("SET", settings);
+    let batch = assignments("", settings);
     client.batch_execute(&batch).await.map_err(|error| Error::query("pin the session's settings", error))?;
     for (name, wanted) in settings {
         let found = show(client, name).await?;
@@ -135,7 +135,8 @@ pub(crate) async fn pin(client: &Client, settings: &[(&str, &str)]) -> Result<()
     Ok(())
 }
 
-fn assignments(command: &str, settings: &[(&str, &str)]) -> String {
+/// `local` is empty, or says that the settings end with the transaction.
+fn assignments(local: &str, settings: &[(&str, &str)]) -> String {
     let mut batch = String::new();
     for (name, value) in settings {
         // A list is several constants; one would be a single name with a comma in it.
@@ -144,7 +145,7 @@ fn assignments(command: &str, settings: &[(&str, &str)]) -> String {
         } else {
             quote_literal(value)
         };
-        let _ = write!(batch, "{command} /* pgtailor */ {} TO {value};", quote_identifier(&name.to_ascii_lowercase()));
+        let _ = write!(batch, "SET /* pgtailor */{local} {} TO {value};", quote_identifier(&name.to_ascii_lowercase()));
     }
     batch
 }

@@ -27,6 +27,7 @@ pub use view::advice::counsel::CounselReport;
 pub use view::advice::record::{self, RecordError};
 pub use view::advice::why::{WhyReport, why, why_not};
 pub use view::analysis::AnalysisReport;
+pub use view::audit::AuditReport;
 pub use view::catalog::CatalogReport;
 pub use view::demo::DemoReport;
 pub use view::doctor::DoctorReport;

@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod analysis;
+pub mod audit;
 pub mod catalog;
 pub mod demo;
 pub mod doctor;

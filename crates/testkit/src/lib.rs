@@ -3,12 +3,16 @@
 //!
 //! Everything here panics when it cannot do its work: a test without a server fails.
 
+pub mod big;
+pub mod blocker;
+pub mod invariants;
 pub mod probe;
 pub mod program;
 pub mod server;
 pub mod session;
 pub mod shop;
 pub mod tpch;
+pub mod wire;
 
 use std::time::{Duration, Instant};
 

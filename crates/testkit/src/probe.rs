@@ -17,6 +17,8 @@ pub const SETTINGS: &[(&str, &str)] =
 pub struct Probe {
     stop: Arc<AtomicBool>,
     workers: Vec<JoinHandle<()>>,
+    database: String,
+    log_until_now: usize,
 }
 
 impl Probe {
@@ -34,7 +36,7 @@ impl Probe {
             })
         };
         let workers = statements.iter().map(work).collect();
-        Self { stop, workers }
+        Self { stop, workers, database: database.to_owned(), log_until_now: server.log().len() }
     }
 
     /// Ends it, and returns the log's lines about waits of the application; there must be none.
@@ -47,8 +49,10 @@ impl Probe {
         for worker in self.workers {
             worker.join().expect("the application never fails");
         }
-        let is_wait = |line: &&str| line.starts_with("<psql>") && line.contains("still waiting for");
-        server.log().lines().filter(is_wait).map(str::to_owned).collect()
+        // Databases that share a server are told apart where the log says them.
+        let prefixes = ["<psql> ".to_owned(), format!("<psql|{}> ", self.database)];
+        let is_wait = |line: &&str| prefixes.iter().any(|prefix| line.starts_with(prefix)) && line.contains("still waiting for");
+        server.log_since(self.log_until_now).lines().filter(is_wait).map(str::to_owned).collect()
     }
 }
 

@@ -1,9 +1,12 @@
 //! Runs of the program under test, as a person would run it: arguments, an environment without surprises, exit code, both outputs.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// The program.
 #[derive(Clone, Debug)]
@@ -24,7 +27,17 @@ pub struct Run {
 }
 
 /// A run that goes on.
-pub struct Running(Child);
+pub struct Running {
+    child: Child,
+    out: Reader,
+    err: Reader,
+}
+
+/// Reads an output all the time: a program whose pipe is full would wait for its reader, and a test may want to see what was said so far.
+struct Reader {
+    text: Arc<Mutex<Vec<u8>>>,
+    thread: JoinHandle<()>,
+}
 
 impl Program {
     /// The program at `path` (`env!("CARGO_BIN_EXE_pgtailor")`).
@@ -63,20 +76,20 @@ impl Program {
             .expect("the program is built");
         // A program that does not want its input closes the pipe, which is no failure here.
         let _ = child.stdin.take().expect("piped").write_all(input);
-        Running(child).ended()
+        Running::new(child).ended()
     }
 
     /// Starts it and lets it go on.
     pub fn start(&self, arguments: &[&str]) -> Running {
         let child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        Running(child.expect("the program is built"))
+        Running::new(child.expect("the program is built"))
     }
 
-    /// Nothing of the machine's own settings may reach a test.
+    /// Nothing of the machine's own settings may reach a test; the last is how a fault that was put in on purpose is switched on.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.path);
         command.args(arguments).env_clear().stdin(Stdio::null());
-        for name in ["PATH", "TMPDIR"] {
+        for name in ["PATH", "TMPDIR", "PGTAILOR_MUTANT"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
@@ -87,31 +100,77 @@ impl Program {
 }
 
 impl Running {
+    fn new(mut child: Child) -> Self {
+        let out = Reader::of(child.stdout.take().expect("piped"));
+        let err = Reader::of(child.stderr.take().expect("piped"));
+        Self { child, out, err }
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.0.id()
+        self.child.id()
     }
 
     /// Sends a signal, by name.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().expect("kill is installed");
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().expect("kill is installed");
         assert!(status.success(), "no signal {name}");
     }
 
     /// Whether it has not ended.
     pub fn is_running(&mut self) -> bool {
-        self.0.try_wait().expect("it can be waited for").is_none()
+        self.child.try_wait().expect("it can be waited for").is_none()
+    }
+
+    /// What it printed so far, standard output and then standard error.
+    pub fn said(&self) -> String {
+        format!("{}\n{}", self.out.so_far(), self.err.so_far())
+    }
+
+    /// Waits until it has printed `words`.
+    ///
+    /// # Panics
+    ///
+    /// When it ends without them, or does not print them in time; with what it printed.
+    pub fn wait_until_it_says(&mut self, words: &str) {
+        let begun = Instant::now();
+        while !self.said().contains(words) {
+            let is_over = !self.is_running() || begun.elapsed() > crate::LIMIT;
+            assert!(!is_over || self.said().contains(words), "it never said {words:?}:\n{}", self.said());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits for its end.
     pub fn ended(mut self) -> Run {
-        let mut out = String::new();
-        let mut err = String::new();
-        // Both fit into the pipes' buffers in every test: one after the other cannot block.
-        self.0.stdout.take().expect("piped").read_to_string(&mut out).expect("UTF-8");
-        self.0.stderr.take().expect("piped").read_to_string(&mut err).expect("UTF-8");
-        let status = self.0.wait().expect("it ends");
-        Run { code: status.code(), out, err }
+        let status = self.child.wait().expect("it ends");
+        Run { code: status.code(), out: self.out.whole(), err: self.err.whole() }
+    }
+}
+
+impl Reader {
+    fn of(mut output: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&text);
+        let thread = std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(bytes) = output.read(&mut buffer)
+                && bytes > 0
+            {
+                shared.lock().expect("no reader panics").extend_from_slice(&buffer[..bytes]);
+            }
+        });
+        Self { text, thread }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().expect("no reader panics")).into_owned()
+    }
+
+    fn whole(self) -> String {
+        self.thread.join().expect("no reader panics");
+        let text = self.text.lock().expect("no reader panics").clone();
+        String::from_utf8(text).expect("output is UTF-8")
     }
 }
 

@@ -107,6 +107,12 @@ impl Server {
         assert_eq!(self.sql("postgres", "SELECT pg_is_in_recovery()"), "t");
     }
 
+    /// What the server logged after the first `bytes` of its log.
+    pub fn log_since(&self, bytes: usize) -> String {
+        let log = std::fs::read(self.lab.log_file()).expect("the log is readable");
+        String::from_utf8_lossy(log.get(bytes..).unwrap_or_default()).into_owned()
+    }
+
     /// The server's log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.lab.log_file()).expect("the log is readable")

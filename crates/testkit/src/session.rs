@@ -15,8 +15,13 @@ pub struct Session {
 impl Session {
     /// Opens a session on `database` as the superuser.
     pub fn open(server: &Server, database: &str) -> Self {
+        Self::open_at(server, &server.lab.url(database))
+    }
+
+    /// Opens a session at `url`.
+    pub fn open_at(server: &Server, url: &str) -> Self {
         let mut process = Command::new(server.lab.binaries().join("psql"))
-            .args(["-X", "-q", "-A", "-t", "-d", &server.lab.url(database)])
+            .args(["-X", "-q", "-A", "-t", "-d", url])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -27,15 +32,40 @@ impl Session {
         Self { process, input, output }
     }
 
-    /// Runs SQL and returns when the server has answered.
+    /// Runs SQL and returns when the server has answered. An error of the server's is an answer.
     pub fn sql(&mut self, sql: &str) {
+        self.ask(sql);
+    }
+
+    /// Runs SQL and returns the rows of the answer, unaligned, one a line.
+    ///
+    /// # Panics
+    ///
+    /// When the session ended instead of answering.
+    pub fn ask(&mut self, sql: &str) -> String {
+        self.answer(sql).expect("the session ended")
+    }
+
+    /// The same; `None` when the session ended instead, as when the server goes down.
+    pub fn answer(&mut self, sql: &str) -> Option<String> {
         let input = self.input.as_mut().expect("the session is open");
-        writeln!(input, "{sql};\n\\echo --done--").and_then(|()| input.flush()).expect("the session is open");
-        let mut line = String::new();
-        while line.trim_end() != "--done--" {
-            line.clear();
-            assert_ne!(self.output.read_line(&mut line).expect("an answer"), 0, "the session ended");
+        writeln!(input, "{sql};\n\\echo --done--").and_then(|()| input.flush()).ok()?;
+        let mut rows = String::new();
+        loop {
+            let mut line = String::new();
+            if self.output.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            if line.trim_end() == "--done--" {
+                return Some(rows.trim_end().to_owned());
+            }
+            rows.push_str(&line);
         }
+    }
+
+    /// The process number of its backend.
+    pub fn backend(&mut self) -> String {
+        self.ask("SELECT pg_backend_pid()")
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::tree::{File, Tree};
 
+mod audited_statements;
 mod file_length;
 mod floors;
 mod ignored_tests;
@@ -41,6 +42,7 @@ pub static ALL: &[&Rule] = &[
     &file_length::RULE,
     &module_headers::RULE,
     &sql_headers::RULE,
+    &audited_statements::RULE,
     &links::RULE,
     &unsafe_code::RULE,
     &lint_exceptions::RULE,

@@ -2,6 +2,7 @@
 
 mod advise;
 mod apply;
+mod audit_sql;
 mod capture;
 mod check;
 mod completions;
@@ -43,6 +44,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Verd
         Command::Undo(arguments) => undo::run(&arguments, printer).await,
         Command::History(arguments) => history::run(&arguments, printer).await,
         Command::Doctor(arguments) => doctor::run(&arguments, printer).await,
+        Command::AuditSql => audit_sql::run(printer),
         Command::Completions { shell } => completions::run(shell),
         Command::Man => man::run(),
     }

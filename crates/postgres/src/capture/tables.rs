@@ -21,7 +21,7 @@ const OF_INTEREST: &str = r"
 
 const TABLES: &str = "\
 SELECT /* pgtailor */ c.oid AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
-       pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AS ours,
+       pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') OR pg_has_role(c.relowner, '{set}') AS ours,
        c.reltuples AS tuples, c.relpages AS pages, i.inhparent AS parent,
        ARRAY(SELECT h.inhparent FROM pg_catalog.pg_inherits h
               WHERE h.inhrelid = c.oid AND NOT c.relispartition ORDER BY h.inhseqno) AS inherits,
@@ -97,7 +97,9 @@ pub(super) async fn read_tables(
     let condition = scope.condition();
     let mut tables = Vec::new();
     let mut hidden = BTreeSet::new();
-    stream(transaction, "read the tables", &format!("{TABLES}{condition}"), &[], |row| {
+    // A member that does not inherit may act as the owner by `SET ROLE`, since server 16 only where that was granted.
+    let question = TABLES.replace("{set}", if server_version >= 160_000 { "SET" } else { "MEMBER" });
+    stream(transaction, "read the tables", &format!("{question}{condition}"), &[], |row| {
         let oid = Oid(row.get("oid"));
         let name = QualifiedName::new(row.get::<_, String>("schema"), row.get::<_, String>("name"));
         if row.get("filtered") {

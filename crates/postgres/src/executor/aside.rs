@@ -5,7 +5,6 @@ use std::time::Duration;
 use pgtailor_model::catalog::Index;
 use pgtailor_model::name::{Oid, quote_identifier};
 use pgtailor_model::rollout::Limits;
-use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{ApplyError, while_doing};
@@ -48,7 +47,7 @@ pub(super) async fn drop_leftover(
     index: &Index,
     events: &Events,
 ) -> Result<bool, ApplyError> {
-    if being_built(&sessions.watchdog, table).await? {
+    if being_built(sessions, table).await? {
         return Ok(false);
     }
     let aside = name(index.oid);
@@ -69,11 +68,12 @@ pub(super) async fn drop_leftover(
     Ok(!left.iter().any(|left| left.oid == index.oid))
 }
 
-/// Whether somebody builds on the table. A row may have no index yet, and a role without the right to see has only nulls (F25): both
-/// count as yes.
-async fn being_built(client: &Client, table: Oid) -> Result<bool, ApplyError> {
+/// Whether somebody else builds on the table. A row may have no index yet, and a role without the right to see has only nulls (F25): both
+/// count as yes. Our own builder has told us of its error before it takes its row away (`PostgresMain` reports, then aborts).
+async fn being_built(sessions: &Sessions, table: Oid) -> Result<bool, ApplyError> {
     const BUILDING: &str = "SELECT /* pgtailor */ EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index \
-         WHERE datname = pg_catalog.current_database() AND (relid = $1 OR relid IS NULL))";
-    let row = client.query_one(BUILDING, &[&table.0]).await.map_err(while_doing("see whether the index is being built"))?;
-    row.try_get(0).map_err(while_doing("see whether the index is being built"))
+         WHERE datname = pg_catalog.current_database() AND (relid = $1 OR relid IS NULL) AND pid <> $2)";
+    let doing = while_doing("see whether the index is being built");
+    let row = sessions.watchdog.query_one(BUILDING, &[&table.0, &sessions.identity.process_id]).await.map_err(&doing)?;
+    row.try_get(0).map_err(&doing)
 }

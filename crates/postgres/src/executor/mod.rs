@@ -216,7 +216,7 @@ impl Executor<'_> {
         let index_oid = ready.index.as_ref().map(|(oid, _)| *oid);
         let running = Move { index_oid, ..Move::default() };
         self.sessions.ledger().advance(id, State::Intent, State::Running, &running).await?;
-        let open = Open {
+        let mut open = Open {
             id,
             undoes: task.undoes,
             change: &ready.change,
@@ -225,6 +225,7 @@ impl Executor<'_> {
             state: State::Running,
             created_at,
         };
+        self.sessions.act_for(&ready.change).await?;
         if let (Change::DropIndex { table, .. }, Some((oid, name))) = (&ready.change, &ready.index)
             && let Err(error) = aside::rename(&self.sessions, &table.schema, name, &aside::name(*oid), *oid).await
         {
@@ -232,6 +233,9 @@ impl Executor<'_> {
             return settle(open, &self.sessions, Duration::ZERO, Some(&trouble), self.events).await;
         }
         let ended = self.send(&ready.sql, ready.how, step).await;
+        if matches!(ready.change, Change::CreateIndex { .. }) {
+            open.index_oid = ended.index;
+        }
         let trouble = trouble(&ended);
         if ended.reply.ends_the_session() || self.sessions.is_lost().await {
             self.sessions = sessions::reopen(self.database).await?;
@@ -288,7 +292,7 @@ impl Executor<'_> {
                 let started = Instant::now();
                 let sent = short::alone(sql, &self.sessions).await;
                 let reply = sent.map_or_else(Reply::Refused, |()| Reply::Done);
-                Ended { reply, cancelled: None, took: started.elapsed() }
+                Ended { reply, cancelled: None, took: started.elapsed(), index: None }
             }
         }
     }

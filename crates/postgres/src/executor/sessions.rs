@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use pgtailor_model::catalog::Index;
+use pgtailor_model::change::Change;
 use pgtailor_model::ledger::Builder;
 use pgtailor_model::name::{Oid, quote_identifier};
 use tokio::sync::{Mutex, MutexGuard};
@@ -43,6 +44,7 @@ pub(super) async fn open(database: &Database) -> Result<Sessions, ApplyError> {
         return Err(ApplyError::Standby);
     }
     session::pin(&builder, &builder_settings(version)).await?;
+    be_modest(&builder).await?;
     let watchdog = session::open(database, "pgtailor: watchdog").await?;
     session::pin(&watchdog, &watchdog_settings(version)).await?;
     let identity = identity(&builder).await?;
@@ -84,6 +86,19 @@ impl Sessions {
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&self.identity.process_id, &self.identity.started_at];
         self.watchdog.query(CANCEL, &parameters).await.map_err(while_doing("cancel the builder"))?;
         Ok(())
+    }
+
+    /// Lets the builder act as the owner of `change`'s table, where this role is a member that does not inherit the owner's rights (F101).
+    pub async fn act_for(&self, change: &Change) -> Result<(), ApplyError> {
+        const OWNER: &str = "SELECT /* pgtailor */ pg_catalog.pg_get_userbyid(relowner)::text FROM pg_catalog.pg_class \
+             WHERE oid = $1 AND NOT pg_catalog.pg_has_role(relowner, 'USAGE')";
+        let doing = while_doing("act as the table's owner");
+        self.builder.batch_execute("RESET /* pgtailor */ ROLE").await.map_err(&doing)?;
+        let Some(table) = change.table_oid() else { return Ok(()) };
+        let Some(row) = self.watchdog.query_opt(OWNER, &[&table.0]).await.map_err(&doing)? else { return Ok(()) };
+        let owner: String = row.try_get(0).map_err(&doing)?;
+        let set = format!("SET /* pgtailor */ ROLE {}", quote_identifier(&owner));
+        self.builder.batch_execute(&set).await.map_err(&doing)
     }
 
     /// The indexes of a table as the catalog has them now, by a session that cannot write.
@@ -153,6 +168,8 @@ fn builder_settings(version: u32) -> Vec<(&'static str, &'static str)> {
         ("default_transaction_read_only", "off"),
         ("default_transaction_isolation", "read committed"),
         ("default_tablespace", ""),
+        // A synchronous standby that is gone would make every commit of a build wait without end (F89).
+        ("synchronous_commit", "local"),
         ("search_path", "pg_catalog, pg_temp"),
     ];
     if version >= 140_000 {
@@ -177,6 +194,15 @@ fn watchdog_settings(version: u32) -> Vec<(&'static str, &'static str)> {
         settings.push(("idle_session_timeout", "0"));
     }
     settings
+}
+
+/// Takes at most 256 MB and two workers for a build, and less where the server wants less (`faults` F93).
+async fn be_modest(builder: &Client) -> Result<(), ApplyError> {
+    const MODEST: &str = "SELECT /* pgtailor */ pg_catalog.set_config(name, least(setting::bigint, most)::text, false) \
+         FROM pg_catalog.pg_settings JOIN (VALUES ('maintenance_work_mem', 262144), ('max_parallel_maintenance_workers', 2)) \
+             AS modest (parameter, most) ON parameter = name";
+    builder.query(MODEST, &[]).await.map_err(while_doing("limit what a build takes"))?;
+    Ok(())
 }
 
 async fn try_lock(builder: &Client) -> Result<bool, ApplyError> {

@@ -67,6 +67,7 @@ pub(super) async fn settle(
     trouble: Option<&Trouble>,
     events: &Events,
 ) -> Result<StepResult, ApplyError> {
+    sessions.act_for(open.change).await?;
     let mut settling = Settling { open, sessions, events, took, trouble };
     let next = if trouble.is_some() { State::Reconciling } else { State::Verifying };
     if settling.open.state != State::CleanupPending {

@@ -38,18 +38,18 @@ pub(super) async fn run(sql: &str, sessions: &Sessions, budget: Duration, events
     let mut cancelled = None;
     loop {
         let Err(error) = once(&sessions.builder, sql, None).await else {
-            return Ended { reply: Reply::Done, cancelled, took: started.elapsed() };
+            return Ended { reply: Reply::Done, cancelled, took: started.elapsed(), index: None };
         };
         let pause = pauses.next().filter(|pause| started.elapsed() + *pause < budget);
         let (true, Some(pause)) = (error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE), pause) else {
-            return Ended { reply: Reply::Refused(error), cancelled, took: started.elapsed() };
+            return Ended { reply: Reply::Refused(error), cancelled, took: started.elapsed(), index: None };
         };
         events.tell(Event::Waiting { whom: format!("its lock; tries again in {} s", pause.as_secs().max(1)) });
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = cancel.cancelled() => {
                 cancelled = Some("it was interrupted".to_owned());
-                return Ended { reply: Reply::Refused(error), cancelled, took: started.elapsed() };
+                return Ended { reply: Reply::Refused(error), cancelled, took: started.elapsed(), index: None };
             }
         }
     }

@@ -34,6 +34,8 @@ pub(super) struct Ended {
     /// Why we cancelled it, if we did.
     pub cancelled: Option<String>,
     pub took: Duration,
+    /// The index that the server was seen building.
+    pub index: Option<Oid>,
 }
 
 /// What came back. It chooses words, never facts.
@@ -78,11 +80,12 @@ pub(super) async fn run(
     let mut looked_at = started;
     let mut looked_around_at = started;
     let mut cancelled: Option<String> = None;
+    let mut index = None;
     loop {
         tokio::select! {
             reply = &mut statement => {
                 let reply = reply.map_or_else(Reply::Refused, |_| Reply::Done);
-                return Ended { reply, cancelled, took: started.elapsed() };
+                return Ended { reply, cancelled, took: started.elapsed(), index };
             }
             () = cancel.cancelled(), if cancelled.is_none() && may_cancel(sessions, cancellable).await => {
                 cancelled = Some("it was interrupted".to_owned());
@@ -93,7 +96,7 @@ pub(super) async fn run(
         if cancelled.is_some() {
             // Again at every tick: a cancel that arrives between two phases is lost. Errors show in the reply.
             if tokio::time::timeout(BLIND_FOR, sessions.cancel_builder()).await.is_err() {
-                return Ended { reply: Reply::Silence, cancelled, took: started.elapsed() };
+                return Ended { reply: Reply::Silence, cancelled, took: started.elapsed(), index };
             }
             continue;
         }
@@ -102,6 +105,9 @@ pub(super) async fn run(
                 let elapsed = looked_at.elapsed();
                 looked_at = Instant::now();
                 tell(sessions, &sight, events).await;
+                if index.is_none() {
+                    index = watchdog::index_being_built(sessions).await.unwrap_or_default();
+                }
                 let mut why = budget.book(&sight, elapsed);
                 if let (None, Some(surroundings)) = (&why, &mut surroundings)
                     && looked_around_at.elapsed() >= surroundings::INTERVAL

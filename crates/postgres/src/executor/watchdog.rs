@@ -80,7 +80,9 @@ pub(super) async fn look(sessions: &Sessions) -> Result<Sight, ApplyError> {
     if state.as_deref() != Some("active") {
         return Ok(Sight::Idle);
     }
-    blockers.extend(locker.filter(|pid| *pid != 0 && !blockers.contains(pid)));
+    // Of a prepared transaction, which has no process, server 15 shows the builder's own number as the locker's (F05).
+    let is_somebody = |pid: &i32| *pid != 0 && *pid != sessions.identity.process_id;
+    blockers.extend(locker.filter(|pid| is_somebody(pid) && !blockers.contains(pid)));
     let waits_for_lock = wait_type.as_deref() == Some("Lock");
     Ok(match phase {
         _ if waits_for_lock && wait_event.as_deref() == Some("relation") => Sight::FirstLock { blockers },
@@ -115,6 +117,15 @@ pub(super) async fn describe(client: &Client, blockers: &[i32]) -> Result<String
         return Ok(format!("prepared transaction '{}' of {}", printable(&gid), printable(&owner)));
     }
     Ok("a transaction that this role cannot see".to_owned())
+}
+
+/// The index that the builder builds, once the server shows it: by its OID it is found under any name that it is given meanwhile (F38).
+pub(super) async fn index_being_built(sessions: &Sessions) -> Result<Option<Oid>, ApplyError> {
+    const INDEX: &str = "SELECT /* pgtailor */ index_relid FROM pg_catalog.pg_stat_progress_create_index \
+         WHERE pid = $1 AND datname = pg_catalog.current_database() AND index_relid <> 0";
+    let doing = while_doing("look at the build");
+    let row = sessions.watchdog.query_opt(INDEX, &[&sessions.identity.process_id]).await.map_err(&doing)?;
+    row.map(|row| row.try_get(0)).transpose().map(|oid| oid.map(Oid)).map_err(&doing)
 }
 
 /// Whether the index is still valid: a drop that has made it invalid can only go on.

@@ -23,7 +23,7 @@ CREATE TABLE pgtailor.change (
     sqlstate           text,
     note               text
 );
-COMMENT ON TABLE pgtailor.change IS 'One row a change, moved from state to state by compare-and-set; the intent is committed before the statement is sent';
+COMMENT ON TABLE pgtailor.change IS 'One row a change, moved from state to state by compare-and-set, and the intent is committed before the statement is sent';
 CREATE TABLE pgtailor.event (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     change_id  bigint NOT NULL REFERENCES pgtailor.change,
@@ -33,4 +33,4 @@ CREATE TABLE pgtailor.event (
     sqlstate   text,
     note       text
 );
-COMMENT ON TABLE pgtailor.event IS 'Every move of pgtailor.change; rows are only ever added';
+COMMENT ON TABLE pgtailor.event IS 'Every move of pgtailor.change, and rows are only ever added';

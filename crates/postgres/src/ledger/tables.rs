@@ -29,7 +29,7 @@ pub(super) async fn install(client: &Client) -> Result<(), LedgerError> {
 
 /// Drops the tables and the schema.
 pub(super) async fn remove(client: &Client) -> Result<(), LedgerError> {
-    const REMOVE: &str = "DROP TABLE pgtailor.event; DROP TABLE pgtailor.change; DROP SCHEMA pgtailor RESTRICT";
+    const REMOVE: &str = "DROP /* pgtailor */ TABLE pgtailor.event; DROP TABLE pgtailor.change; DROP SCHEMA pgtailor RESTRICT";
     within("remove the ledger", client.batch_execute(REMOVE)).await
 }
 

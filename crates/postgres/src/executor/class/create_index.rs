@@ -40,9 +40,12 @@ pub(super) async fn settle(mut settling: Settling<'_>) -> Result<StepResult, App
     let sessions = settling.sessions;
     let indexes = sessions.indexes_of(*table_oid).await?;
     let open = &settling.open;
+    // By its name only when it is also like what was asked for: an entry that was left open makes nobody else's index ours (F31). One that
+    // is like it and valid is what was wanted, whoever made it; the entry then speaks of it.
+    let is_like = |index: &Index| index.definition.as_ref().is_none_or(|found| same_build(definition, found));
     let is_ours = |index: &&Index| {
-        open.index_oid == Some(index.oid)
-            || ((index.name == *name || index.name == aside::name(index.oid)) && !open.indexes_before.contains(&index.oid))
+        let has_name = index.name == *name || index.name == aside::name(index.oid);
+        open.index_oid == Some(index.oid) || (has_name && !open.indexes_before.contains(&index.oid) && is_like(index))
     };
     let Some(index) = indexes.iter().find(is_ours) else {
         return settling.failed("the server built no index").await;

@@ -49,16 +49,18 @@ pub(super) fn ready(change: &Change, indexes: &[Index]) -> Look {
 }
 
 pub(super) async fn settle(mut settling: Settling<'_>) -> Result<StepResult, ApplyError> {
-    let Change::RebuildIndex { table, table_oid, name, index_oid, .. } = settling.open.change else {
+    let Change::RebuildIndex { table, table_oid, name, index_oid, definition } = settling.open.change else {
         unreachable!("called by kind")
     };
     let sessions = settling.sessions;
     let indexes = sessions.indexes_of(*table_oid).await?;
     let is_new = |index: &Index| !settling.open.indexes_before.contains(&index.oid);
+    // Another invalid index that is new on the table is somebody else's, unless it is the same index once more (F66).
+    let is_like = |index: &Index| index.definition.as_ref().is_some_and(|found| same_build(definition, found));
     let rebuilt = indexes.iter().find(|index| index.name == *name && index.oid != *index_oid && is_new(index));
     let left: Vec<&Index> = indexes
         .iter()
-        .filter(|index| !index.valid && (is_new(index) || (rebuilt.is_some() && index.oid == *index_oid)))
+        .filter(|index| !index.valid && ((is_new(index) && is_like(index)) || (rebuilt.is_some() && index.oid == *index_oid)))
         .filter(|index| rebuilt.is_none_or(|rebuilt| rebuilt.oid != index.oid))
         .collect();
     if !left.is_empty() && settling.open.state != State::CleanupPending {
