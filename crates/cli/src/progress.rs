@@ -39,6 +39,7 @@ fn one(printer: &Printer, bar: &mut Option<ProgressBar>, event: Event) {
             Some(bar) => bar.set_message(format!("waiting for {whom}")),
             None => printer.note(&format!("  waiting for {whom}")),
         },
+        Event::Remark { what } => printer.note(&format!("  {what}")),
         Event::InTheWay { of } => printer.note(&format!("  {of} waits for it")),
         Event::Cancelling { why } => printer.note(&format!("  cancelling: {why}")),
         Event::Ended(outcome) => {

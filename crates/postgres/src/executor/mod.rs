@@ -253,7 +253,15 @@ impl Executor<'_> {
                 Ok(ready) => ready,
                 Err(result) => return Ok(Err(result)),
             };
-            let Some(Refusal { reason, eases }) = self.refusal(&ready.change, &task.step).await? else { return Ok(Ok(ready)) };
+            let Refusal { reason, eases } = match self.ask_guards(&ready.change, &task.step).await? {
+                Ok(remarks) => {
+                    for what in remarks {
+                        self.events.tell(Event::Remark { what });
+                    }
+                    return Ok(Ok(ready));
+                }
+                Err(refusal) => refusal,
+            };
             if !eases || begun.elapsed() >= self.conditions.patience() || self.cancel.is_cancelled() {
                 return Ok(Err(StepResult::Failed { reason, sqlstate: None }));
             }
@@ -268,7 +276,7 @@ impl Executor<'_> {
         }
     }
 
-    async fn refusal(&self, change: &Change, step: &Step) -> Result<Option<Refusal>, ApplyError> {
+    async fn ask_guards(&self, change: &Change, step: &Step) -> Result<Result<Vec<String>, Refusal>, ApplyError> {
         let observer = self.sessions.observer().await;
         let question = Question {
             change,
@@ -277,7 +285,7 @@ impl Executor<'_> {
             conditions: self.conditions,
             spent: self.spent,
         };
-        guard::refusal(&question).await
+        guard::ask(&question).await
     }
 
     async fn send(&self, sql: &str, how: How, step: &Step) -> Ended {

@@ -85,14 +85,17 @@ pub(super) struct Refusal {
     pub eases: bool,
 }
 
-/// The first refusal that nobody overrules.
-pub(super) async fn refusal(question: &Question<'_>) -> Result<Option<Refusal>, ApplyError> {
+/// The first refusal that nobody overrules; else what should be known beside, one sentence a guard.
+pub(super) async fn ask(question: &Question<'_>) -> Result<Result<Vec<String>, Refusal>, ApplyError> {
+    let mut remarks = Vec::new();
     for guard in ALL {
-        if let Answer::Refuses(reason) = answer(guard, question).await? {
-            return Ok(Some(Refusal { reason, eases: guard.eases }));
+        match answer(guard, question).await? {
+            Answer::Passes => {}
+            Answer::Refuses(reason) => return Ok(Err(Refusal { reason, eases: guard.eases })),
+            Answer::Remarks(reason) | Answer::Unknown(reason) | Answer::Overruled(reason) => remarks.push(reason),
         }
     }
-    Ok(None)
+    Ok(Ok(remarks))
 }
 
 /// What every guard says of each of `steps` now, as if those before it had been carried out. Reads only.

@@ -30,7 +30,10 @@ pub(in crate::executor) struct Slot {
 
 pub(super) fn ask<'q>(question: &'q Question<'q>) -> BoxFuture<'q, Result<Answer, ApplyError>> {
     async move {
-        let Some(wal) = question.much_wal().await? else { return Ok(Answer::Passes) };
+        if !question.change.is_build() {
+            return Ok(Answer::Passes);
+        }
+        let wal = question.much_wal().await?;
         Ok(decide(&all(question.client).await?, wal))
     }
     .boxed()
@@ -57,7 +60,15 @@ pub(in crate::executor) async fn all(client: &Client) -> Result<Vec<Slot>, Apply
     Ok(slots)
 }
 
-fn decide(slots: &[Slot], wal: Bytes) -> Answer {
+/// A slot that nobody reads is worth a word even where the build writes too little to matter, which is when `wal` is `None`.
+fn decide(slots: &[Slot], wal: Option<Bytes>) -> Answer {
+    let Some(wal) = wal else {
+        let unread = slots.iter().find(|slot| !slot.is_active);
+        return unread.map_or(Answer::Passes, |slot| {
+            let name = printable(&slot.name);
+            Answer::Remarks(format!("nobody reads from replication slot {name}, which keeps {} of WAL", slot.keeps))
+        });
+    };
     let twice = wal + wal;
     for slot in slots {
         let name = printable(&slot.name);
@@ -84,7 +95,7 @@ mod tests {
     #[test]
     fn a_slot_must_be_read_from_and_have_room_for_twice_the_build() {
         let slot = Slot { name: "s".to_owned(), is_active: true, is_in_danger: false, safe: None, keeps: Bytes(1) };
-        let decided = |slot: Slot| decide(&[slot], Bytes(100));
+        let decided = |slot: Slot| decide(&[slot], Some(Bytes(100)));
         assert_eq!(decided(slot.clone()), Answer::Passes);
         assert_eq!(decided(Slot { safe: Some(Bytes(200)), ..slot.clone() }), Answer::Passes);
         for bad in [
@@ -92,6 +103,8 @@ mod tests {
             Slot { is_in_danger: true, ..slot.clone() },
             Slot { safe: Some(Bytes(199)), ..slot },
         ] {
+            let of_little = decide(std::slice::from_ref(&bad), None);
+            assert_eq!(matches!(of_little, Answer::Remarks(_)), !bad.is_active, "little WAL is no harm");
             assert!(matches!(decided(bad), Answer::Refuses(_)));
         }
     }
