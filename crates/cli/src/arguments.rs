@@ -2,6 +2,7 @@
 
 mod advise;
 mod change;
+mod conditions;
 
 use std::path::PathBuf;
 

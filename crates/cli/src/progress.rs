@@ -62,6 +62,8 @@ fn one(printer: &Printer, Shown { bar, waiting }: &mut Shown, event: Event) {
                 *waiting = Some((who, Instant::now()));
             }
         }
+        Event::Remark { what } => printer.note(&format!("  {what}")),
+        Event::InTheWay { of } => printer.note(&format!("  {of} waits for it")),
         Event::Cancelling { why } => printer.note(&format!("  cancelling: {why}")),
         Event::Ended(outcome) => {
             if let Some(bar) = bar.take() {

@@ -16,6 +16,7 @@ pub mod finding;
 pub mod index;
 pub mod ledger;
 pub mod measurement;
+pub mod moment;
 pub mod name;
 pub mod outcome;
 pub mod performance;

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use pgtailor::blueprint::workload::Kind;
 use pgtailor::blueprint::{Blueprint, builtin};
 use pgtailor::model::declared::CatalogPolicy;
+use pgtailor::model::moment::Conditions;
 use pgtailor::model::unit::Bytes;
 use pgtailor::{
     AdviseOptions, Advising, Analysis, Applied, CancellationToken, CatalogSource, Database, Events, Options, apply, capture,
@@ -158,7 +159,8 @@ fn head(text: &str) -> String {
 
 /// Carries out what was proposed, and says how large that is.
 async fn side(name: &'static str, database: Database, analysis: &Analysis) -> Result<Side, Failure> {
-    let outcomes = apply(&database, &analysis.rollout, &Events::ignored(), &CancellationToken::new()).await?;
+    let outcomes =
+        apply(&database, &analysis.rollout, &Conditions::default(), &Events::ignored(), &CancellationToken::new()).await?;
     let Applied { done, not_done } = Applied::of(&outcomes);
     let snapshot = capture(&database).await?;
     let added: Vec<Bytes> =

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use pgtailor_model::change::ChangeClass;
 use pgtailor_model::declared::CatalogPolicy;
+use pgtailor_model::moment::{Conditions, Foresight};
 use pgtailor_model::outcome::StepOutcome;
 use pgtailor_model::rollout::Rollout;
 use pgtailor_postgres::connect::Database;
@@ -36,6 +37,8 @@ pub struct Options {
     pub evidence: DropEvidence,
     /// What is asked of it; whether indexes may be dropped follows from the allowed classes.
     pub advice: AdviseOptions,
+    /// What of the guards and limits is bent.
+    pub conditions: Conditions,
 }
 
 /// Whether [`optimize()`] asks the advisor. It is never asked for an analysis alone.
@@ -71,6 +74,7 @@ impl Default for Options {
             advise: Advising::default(),
             evidence: DropEvidence::default(),
             advice: AdviseOptions::default(),
+            conditions: Conditions::default(),
         }
     }
 }
@@ -149,8 +153,10 @@ pub async fn optimize(database: &Database, options: &Options) -> Result<Optimize
         return Ok(OptimizeReport { analysis: analyze(database, options).await?, outcomes: Vec::new() });
     }
     settle(database, &Events::ignored()).await?;
-    let analysis = propose(database, options).await?;
-    let outcomes = apply(database, &analysis.rollout, &Events::ignored(), &CancellationToken::new()).await?;
+    // A large future, which those who wait for this one should not have to hold.
+    let analysis = Box::pin(propose(database, options)).await?;
+    let events = Events::ignored();
+    let outcomes = apply(database, &analysis.rollout, &options.conditions, &events, &CancellationToken::new()).await?;
     Ok(OptimizeReport { analysis, outcomes })
 }
 
@@ -160,11 +166,21 @@ pub async fn settle(database: &Database, events: &Events) -> Result<usize, Error
     Ok(executor::reconcile(database, events).await?)
 }
 
+/// What the guards of the moment say about each step of `rollout` now, and whom it would wait for. Reads only.
+///
+/// # Errors
+///
+/// [`Error::Apply`] when there is no session.
+pub async fn foresee(database: &Database, rollout: &Rollout, conditions: &Conditions) -> Result<Vec<Foresight>, Error> {
+    Ok(executor::foresee(database, &rollout.steps, conditions).await?)
+}
+
 /// Carries out `rollout`; what an earlier run left open is brought to its end first. With nothing to do and nothing left open, nothing
-/// is written.
+/// is written. Right before each step the guards of the moment are asked, and a step that one refuses fails without being sent.
 pub async fn apply(
     database: &Database,
     rollout: &Rollout,
+    conditions: &Conditions,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Vec<StepOutcome>, Error> {
@@ -173,5 +189,5 @@ pub async fn apply(
         return Ok(Vec::new());
     }
     let tasks: Vec<Task> = rollout.steps.iter().map(|step| Task { step: step.clone(), undoes: None }).collect();
-    Ok(executor::apply(database, &tasks, events, cancel).await?)
+    Ok(executor::apply(database, &tasks, conditions, events, cancel).await?)
 }

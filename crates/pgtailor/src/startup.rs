@@ -163,7 +163,7 @@ async fn once(database: &Database, options: &StartupOptions, cancel: &Cancellati
         analysis = propose(database, &options.options) => analysis?,
         () = cancel.cancelled() => return Err(Error::Interrupted),
     };
-    apply(database, &analysis.rollout, &Events::ignored(), cancel).await
+    apply(database, &analysis.rollout, &options.options.conditions, &Events::ignored(), cancel).await
 }
 
 /// A server that starts, or has no connection left just now, is tried again; a wrong password is not.

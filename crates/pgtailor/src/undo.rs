@@ -1,6 +1,7 @@
 //! Taking changes back, and listing them.
 
 use pgtailor_model::ledger::Entry;
+use pgtailor_model::moment::Conditions;
 use pgtailor_model::outcome::StepOutcome;
 use pgtailor_postgres::connect::Database;
 use pgtailor_postgres::executor::{self, Events, Task};
@@ -30,7 +31,13 @@ pub async fn undo_preview(database: &Database, which: &Which) -> Result<Vec<Undo
 }
 
 /// Takes `which` back, newest first; each undo is an entry of the ledger itself.
-pub async fn undo(database: &Database, which: &Which, events: &Events, cancel: &CancellationToken) -> Result<Undone, Error> {
+pub async fn undo(
+    database: &Database,
+    which: &Which,
+    conditions: &Conditions,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Undone, Error> {
     // Entries that were left open may be applied, or not: that is found out first.
     executor::reconcile(database, events).await?;
     let steps = undo_preview(database, which).await?;
@@ -38,7 +45,7 @@ pub async fn undo(database: &Database, which: &Which, events: &Events, cancel: &
         return Ok(Undone { outcomes: Vec::new() });
     }
     let tasks: Vec<Task> = steps.into_iter().map(|step| Task { step: step.step, undoes: Some(step.undoes) }).collect();
-    Ok(Undone { outcomes: executor::apply(database, &tasks, events, cancel).await? })
+    Ok(Undone { outcomes: executor::apply(database, &tasks, conditions, events, cancel).await? })
 }
 
 /// Removes the ledger's schema, once everything in it is taken back: then nothing of pgtailor is left in the database.

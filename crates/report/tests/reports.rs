@@ -28,7 +28,8 @@ fn each(mut check: impl FnMut(&dyn Report, Harm)) {
     let (entries, measurement, diagnosis) = (fixture::entries(), fixture::measurement(), fixture::diagnosis());
     let (snapshot, findings, workload) = (observed::snapshot(), observed::findings(), observed::workload());
     let (tables, left) = (observed::performance(), observed::not_examined("public.audit_logs"));
-    let proposal = RolloutReport::new(&rollout);
+    let foreseen = fixture::foreseen();
+    let proposal = RolloutReport::new(&rollout).with_foresight(&foreseen);
     let catalog = CatalogReport::new(&judged, CatalogPolicy::Useful);
     check(&AnalysisReport::new(&snapshot, &tables, &findings, &left).with_workload(&workload), Harm::None);
     check(&proposal, Harm::None);
@@ -54,7 +55,8 @@ fn each(mut check: impl FnMut(&dyn Report, Harm)) {
     let (snapshot, findings) = (observed::hostile_snapshot(), observed::hostile_findings());
     let (tables, left) = (observed::hostile_performance(), observed::not_examined(fixture::HOSTILE));
     check(&AnalysisReport::new(&snapshot, &tables, &findings, &left), Harm::Names);
-    check(&RolloutReport::new(&rollout), Harm::Names);
+    let foreseen = fixture::hostile_foreseen();
+    check(&RolloutReport::new(&rollout).with_foresight(&foreseen), Harm::Names);
     check(&CatalogReport::new(&judged, CatalogPolicy::All), Harm::Names);
     check(&OutcomeReport::new(&outcomes, &rollout.left_out), Harm::Names);
     check(&HistoryReport::new(&entries), Harm::Names);

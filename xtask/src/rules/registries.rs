@@ -30,6 +30,12 @@ const REGISTRIES: &[Registry] = &[
         helpers: &["literal"],
     },
     Registry {
+        list: "crates/postgres/src/executor/guard/mod.rs",
+        folder: "crates/postgres/src/executor/guard",
+        entries: Entries::Modules,
+        helpers: &["who"],
+    },
+    Registry {
         list: "crates/rollout/src/guard/mod.rs",
         folder: "crates/rollout/src/guard",
         entries: Entries::Modules,

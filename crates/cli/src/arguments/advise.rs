@@ -216,18 +216,24 @@ Examples:
   pgtailor why orders_customer_id_idx                  from pgtailor-advice.json
   pgtailor why-not \"orders (status)\"";
 
-/// A size with its unit, powers of 1024 as PostgreSQL's settings have them, or a percentage.
+/// A size with its unit, or a percentage.
 fn budget(text: &str) -> Result<Budget, String> {
-    const UNITS: [(&str, u64); 5] = [("B", 1), ("kB", 1 << 10), ("MB", 1 << 20), ("GB", 1 << 30), ("TB", 1 << 40)];
-    let wrong = || "must be a size with its unit, for example 250MB or 1GB, or a percentage, for example 10%".to_owned();
-    let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
-    if unit == "%" {
-        return if number <= 100.0 { Ok(Budget::Share(number / 100.0)) } else { Err("must be at most 100%".to_owned()) };
+    match number_and_unit(text) {
+        Some((number, "%")) if number <= 100.0 => Ok(Budget::Share(number / 100.0)),
+        Some((_, "%")) => Err("must be at most 100%".to_owned()),
+        _ => size(text).map(Budget::Size).map_err(|wrong| format!("{wrong}, or a percentage, for example 10%")),
     }
+}
+
+/// A size with its unit, powers of 1024 as PostgreSQL's settings have them.
+pub(super) fn size(text: &str) -> Result<Bytes, String> {
+    const UNITS: [(&str, u64); 5] = [("B", 1), ("kB", 1 << 10), ("MB", 1 << 20), ("GB", 1 << 30), ("TB", 1 << 40)];
+    let wrong = || "must be a size with its unit, for example 250MB or 1GB".to_owned();
+    let (number, unit) = number_and_unit(text).ok_or_else(wrong)?;
     let (_, factor) = UNITS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).ok_or_else(wrong)?;
     let bytes = number * count_as_f64(factor);
     // 2^53: beyond, not every count of bytes can be told from the next.
-    if bytes < 9_007_199_254_740_992.0 { Ok(Budget::Size(Bytes(f64_as_count(bytes)))) } else { Err(wrong()) }
+    if bytes < 9_007_199_254_740_992.0 { Ok(Bytes(f64_as_count(bytes))) } else { Err(wrong()) }
 }
 
 /// A percentage from 0 to 100, with or without its sign, as a fraction.
@@ -246,8 +252,16 @@ fn percentage(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A duration with its unit, as PostgreSQL's settings have them; more than nothing.
+/// A duration with its unit; more than nothing.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    match time(text) {
+        Some(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("must be a duration above 0 with its unit, for example 30s, 5min or 1h".to_owned()),
+    }
+}
+
+/// A duration with its unit, as PostgreSQL's settings have them.
+pub(super) fn time(text: &str) -> Option<Duration> {
     let seconds = number_and_unit(text).and_then(|(number, unit)| match unit {
         "ms" => Some(number / 1000.0),
         "s" => Some(number),
@@ -256,10 +270,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "d" => Some(number * 86_400.0),
         _ => None,
     });
-    match seconds.map(Duration::try_from_secs_f64) {
-        Some(Ok(duration)) if !duration.is_zero() => Ok(duration),
-        _ => Err("must be a duration above 0 with its unit, for example 30s, 5min or 1h".to_owned()),
-    }
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
 /// `12.5 MB` as its number, finite and not negative, and its unit.

@@ -7,6 +7,7 @@ use clap::Args;
 use pgtailor::model::change::ChangeClass;
 
 use super::advise::{AdvisorArguments, duration};
+use super::conditions::ConditionArguments;
 use super::{Connection, Policy};
 
 /// Where what was done is written down.
@@ -84,6 +85,9 @@ pub struct OptimizeArguments {
     pub allow: Vec<ChangeClass>,
 
     #[command(flatten)]
+    pub conditions: ConditionArguments,
+
+    #[command(flatten)]
     pub drops: DropArguments,
 
     #[command(flatten)]
@@ -114,6 +118,9 @@ pub struct ApplyArguments {
     /// Allow classes beside create-index and analyze
     #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
     pub allow: Vec<ChangeClass>,
+
+    #[command(flatten)]
+    pub conditions: ConditionArguments,
 
     #[command(flatten)]
     pub drops: DropArguments,
@@ -151,6 +158,9 @@ pub struct UndoArguments {
     /// Do it without asking
     #[arg(short, long)]
     pub yes: bool,
+
+    #[command(flatten)]
+    pub conditions: ConditionArguments,
 }
 
 const OPTIMIZE_EXAMPLES: &str = "\

@@ -3,11 +3,12 @@
 use pgtailor::model::advice::Counsel;
 use pgtailor::model::change::ChangeClass;
 use pgtailor::model::declared::CatalogPolicy;
+use pgtailor::model::moment::Conditions;
 use pgtailor::report::view::together::Together;
 use pgtailor::report::{AnalysisReport, CatalogReport, CounselReport, OutcomeReport, Report, RolloutReport};
 use pgtailor::{
     AdviseOptions, Advising, Analysis, Applied, CancellationToken, CatalogSource, Database, DropEvidence, Mode, Options, analyze,
-    apply, propose, settle, write_rollout,
+    apply, foresee, propose, settle, write_rollout,
 };
 
 use super::advise::{Source, check_limits, limits, searched};
@@ -28,7 +29,8 @@ pub async fn run(arguments: &OptimizeArguments, printer: &Printer) -> anyhow::Re
     let cancel = interrupt::token(printer, "stopping: what runs is cancelled and cleaned up after; once more ends at once");
     let mut analysis = proposal(&database, &options, printer, &cancel).await?;
     if arguments.dry_run {
-        show("dry-run", &analysis, &options, &RolloutReport::new(&analysis.rollout), printer)?;
+        let foreseen = foresee(&database, &analysis.rollout, &options.conditions).await?;
+        show("dry-run", &analysis, &options, &RolloutReport::new(&analysis.rollout).with_foresight(&foreseen), printer)?;
         if let Some(path) = &arguments.output {
             write_rollout(&analysis.rollout, &analysis.snapshot, path)?;
             printer.note(&format!("next: pgtailor apply {}", path.display()));
@@ -38,7 +40,8 @@ pub async fn run(arguments: &OptimizeArguments, printer: &Printer) -> anyhow::Re
     let mut is_shown = false;
     if !analysis.rollout.steps.is_empty() && !arguments.yes {
         if printer.is_for_people() {
-            show("dry-run", &analysis, &options, &RolloutReport::new(&analysis.rollout), printer)?;
+            let foreseen = foresee(&database, &analysis.rollout, &options.conditions).await?;
+            show("dry-run", &analysis, &options, &RolloutReport::new(&analysis.rollout).with_foresight(&foreseen), printer)?;
             is_shown = true;
         }
         if !confirmed(&format!("Apply {} to {database}?", steps(analysis.rollout.steps.len())))? {
@@ -52,7 +55,7 @@ pub async fn run(arguments: &OptimizeArguments, printer: &Printer) -> anyhow::Re
         analysis = proposal(&database, &options, printer, &cancel).await?;
         is_shown = false;
     }
-    let outcomes = apply(&database, &analysis.rollout, &events, &cancel).await?;
+    let outcomes = apply(&database, &analysis.rollout, &options.conditions, &events, &cancel).await?;
     let outcome = OutcomeReport::new(&outcomes, &analysis.rollout.left_out);
     if is_shown {
         printer.report(&outcome)?;
@@ -141,6 +144,7 @@ async fn options(arguments: &OptimizeArguments, database: &Database) -> Result<O
         },
         evidence: DropEvidence::default(),
         advice: AdviseOptions { workload: sources(&advisor.sources), ..searched(&advisor.search, &advisor.server) },
+        conditions: Conditions::from(&arguments.conditions),
     };
     options.evidence = evidence(&arguments.drops, advisor.sources.since.as_ref(), &options.allowed_classes()).await?;
     if options.mode == Mode::Apply && options.wants_advice() {

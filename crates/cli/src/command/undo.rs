@@ -1,5 +1,6 @@
 //! `pgtailor undo`: takes changes back.
 
+use pgtailor::model::moment::Conditions;
 use pgtailor::model::rollout::Rollout;
 use pgtailor::report::{OutcomeReport, RolloutReport};
 use pgtailor::{Applied, Which};
@@ -15,13 +16,16 @@ pub async fn run(arguments: &UndoArguments, printer: &Printer) -> anyhow::Result
     let which = if arguments.all { Which::All } else { Which::Entries(arguments.ids.clone()) };
     let preview = pgtailor::undo_preview(&database, &which).await?;
     let rollout = Rollout { steps: preview.iter().map(|step| step.step.clone()).collect(), left_out: Vec::new() };
+    let conditions = Conditions::from(&arguments.conditions);
     if arguments.dry_run {
-        printer.report(&RolloutReport::new(&rollout))?;
+        let foreseen = pgtailor::foresee(&database, &rollout, &conditions).await?;
+        printer.report(&RolloutReport::new(&rollout).with_foresight(&foreseen))?;
         return Ok(Verdict::Done);
     }
     if !preview.is_empty() && !arguments.yes {
         if printer.is_for_people() {
-            printer.report(&RolloutReport::new(&rollout))?;
+            let foreseen = pgtailor::foresee(&database, &rollout, &conditions).await?;
+            printer.report(&RolloutReport::new(&rollout).with_foresight(&foreseen))?;
         }
         let many = if preview.len() == 1 { "this change".to_owned() } else { format!("these {} changes", preview.len()) };
         if !confirmed(&format!("Take {many} back in {database}?"))? {
@@ -31,7 +35,7 @@ pub async fn run(arguments: &UndoArguments, printer: &Printer) -> anyhow::Result
     }
     let cancel = interrupt::token(printer, "stopping: a drop that has begun is finished first; once more ends at once");
     let events = progress::show(printer);
-    let undone = pgtailor::undo(&database, &which, &events, &cancel).await;
+    let undone = pgtailor::undo(&database, &which, &conditions, &events, &cancel).await;
     let outcomes = undone?.outcomes;
     printer.report(&OutcomeReport::undo(&outcomes))?;
     if Applied::of(&outcomes).not_done > 0 {

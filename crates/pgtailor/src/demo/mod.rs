@@ -156,7 +156,7 @@ async fn on(
     let analysis = analyze(&database, &optimize).await?;
     tell(Stage::Applying { entries: analysis.judged.len(), steps: analysis.rollout.steps.len() });
     let begun = std::time::Instant::now();
-    let outcomes = apply(&database, &analysis.rollout, events, cancel).await?;
+    let outcomes = apply(&database, &analysis.rollout, &optimize.conditions, events, cancel).await?;
     tell(Stage::Applied { took: begun.elapsed() });
     let after = measure_once(lab, &database, options, filling, "after", tell, cancel).await?;
 

@@ -63,7 +63,7 @@ pub(super) async fn drop_leftover(
     };
     // An interruption has happened already when this runs, so it has a token of its own; the patience bounds it.
     let never = CancellationToken::new();
-    supervise::run(&drop_sql(schema, &aside), sessions, limits, Cancellable::Always, events, &never).await;
+    supervise::run(&drop_sql(schema, &aside), sessions, limits, Cancellable::Always, None, events, &never).await;
     let left = sessions.indexes_of(table).await?;
     Ok(!left.iter().any(|left| left.oid == index.oid))
 }

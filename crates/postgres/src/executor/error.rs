@@ -105,3 +105,12 @@ impl ApplyError {
 pub(super) fn while_doing(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> ApplyError {
     move |source| ApplyError::Server { doing, source }
 }
+
+/// `None` when the server refused the question: a right that is missing, or a lock that could not be had. A lost session stays an error.
+pub(super) fn unless_refused<T>(asked: Result<T, ApplyError>) -> Result<Option<T>, ApplyError> {
+    match asked {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.sqlstate().is_some_and(|code| !code.starts_with("08") && !code.starts_with("57P")) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -35,6 +35,16 @@ pub enum Event {
         /// For whom, as a clause: `session 4711 (psql), idle in transaction for 32 s`.
         whom: String,
     },
+    /// A guard lets it pass, and says something that should be known.
+    Remark {
+        /// What, as a sentence without a period.
+        what: String,
+    },
+    /// Somebody waits for it.
+    InTheWay {
+        /// Who, as a clause.
+        of: String,
+    },
     /// It is being cancelled.
     Cancelling {
         /// Why, as a sentence without a period.

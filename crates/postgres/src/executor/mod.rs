@@ -12,32 +12,41 @@ mod aside;
 mod class;
 mod error;
 mod event;
+mod guard;
 mod sessions;
 mod settle;
 mod short;
 mod supervise;
+mod surroundings;
 mod watchdog;
 
 use std::time::{Duration, Instant};
 
 use pgtailor_model::change::Change;
 use pgtailor_model::ledger::{Entry, State};
+use pgtailor_model::moment::Conditions;
 use pgtailor_model::outcome::{StepOutcome, StepResult};
 use pgtailor_model::rollout::{Limits, Step};
+use pgtailor_model::unit::Bytes;
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
-use self::class::How;
+use self::class::{How, Ready};
 pub use self::error::ApplyError;
 pub use self::event::{Event, Events};
+use self::guard::{Question, Refusal};
+pub use self::guard::{foresee, guard_names};
 use self::sessions::Sessions;
 use self::settle::{Open, Trouble, settle};
 use self::supervise::{Ended, Reply};
+use self::surroundings::Surroundings;
 use crate::connect::Database;
 use crate::ledger::{Ledger, Move, NewEntry};
 
 /// How long a deadlock is given to resolve itself before its victim is sent again (`faults` 2.17).
 const DEADLOCK_PAUSE: Duration = Duration::from_mins(1);
+/// Between two questions to guards whose refusal passes by itself.
+const GUARD_PAUSE: Duration = Duration::from_secs(1);
 
 /// A step, and the entry of the ledger that it takes back.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,11 +68,12 @@ pub struct Task {
 pub async fn apply(
     database: &Database,
     tasks: &[Task],
+    conditions: &Conditions,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Vec<StepOutcome>, ApplyError> {
     let sessions = begin(database, events).await?;
-    let mut executor = Executor { database, sessions, events, cancel };
+    let mut executor = Executor { database, sessions, conditions, spent: Bytes(0), events, cancel };
     let mut outcomes = Vec::with_capacity(tasks.len());
     let mut stopped: Option<String> = None;
     for (position, task) in tasks.iter().enumerate() {
@@ -84,6 +94,7 @@ pub async fn apply(
         match &result {
             StepResult::LeftOver { .. } => stopped = Some("an earlier step is not at its end".to_owned()),
             StepResult::NeedsHuman { .. } => stopped = Some("an earlier step needs a person".to_owned()),
+            StepResult::Applied { size: Some(size), .. } => executor.spent = executor.spent + *size,
             _ => {}
         }
         let ended = outcome(task, entry_id, result);
@@ -141,6 +152,9 @@ async fn begin(database: &Database, events: &Events) -> Result<Sessions, ApplyEr
 struct Executor<'a> {
     database: &'a Database,
     sessions: Sessions,
+    conditions: &'a Conditions,
+    /// What steps took of the free space.
+    spent: Bytes,
     events: &'a Events,
     cancel: &'a CancellationToken,
 }
@@ -177,7 +191,7 @@ impl Executor<'_> {
 
     async fn attempt(&mut self, task: &Task, entry_id: &mut Option<i64>) -> Result<StepResult, ApplyError> {
         let step = &task.step;
-        let ready = match class::ready(&step.change, task.undoes.is_some(), &self.sessions).await? {
+        let ready = match self.ready(task).await? {
             Ok(ready) => ready,
             Err(result) => {
                 if let (StepResult::NothingToDo { .. }, Some(undone)) = (&result, task.undoes) {
@@ -218,7 +232,7 @@ impl Executor<'_> {
             let trouble = Trouble { sqlstate: error.sqlstate().map(str::to_owned), reason: error.to_string() };
             return settle(open, &self.sessions, Duration::ZERO, Some(&trouble), self.events).await;
         }
-        let ended = self.send(&ready.sql, ready.how, step.limits).await;
+        let ended = self.send(&ready.sql, ready.how, step).await;
         if matches!(ready.change, Change::CreateIndex { .. }) {
             open.index_oid = ended.index;
         }
@@ -230,10 +244,57 @@ impl Executor<'_> {
         settle(open, &self.sessions, ended.took, trouble.as_ref(), self.events).await
     }
 
-    async fn send(&self, sql: &str, how: How, limits: Limits) -> Ended {
+    /// Looks at the catalog and asks the guards, until the step may be sent or will not be.
+    async fn ready(&self, task: &Task) -> Result<Result<Ready, StepResult>, ApplyError> {
+        let begun = Instant::now();
+        let mut is_told = false;
+        loop {
+            // The catalog again after every wait: it is looked at right before the statement, or it is not worth looking.
+            let ready = match class::ready(&task.step.change, task.undoes.is_some(), &self.sessions).await? {
+                Ok(ready) => ready,
+                Err(result) => return Ok(Err(result)),
+            };
+            let Refusal { reason, eases } = match self.ask_guards(&ready.change, &task.step).await? {
+                Ok(remarks) => {
+                    for what in remarks {
+                        self.events.tell(Event::Remark { what });
+                    }
+                    return Ok(Ok(ready));
+                }
+                Err(refusal) => refusal,
+            };
+            if !eases || begun.elapsed() >= self.conditions.patience() || self.cancel.is_cancelled() {
+                return Ok(Err(StepResult::Failed { reason, sqlstate: None }));
+            }
+            if !is_told {
+                self.events.tell(Event::Waiting { whom: format!("a better moment: {reason}") });
+                is_told = true;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(GUARD_PAUSE) => {}
+                () = self.cancel.cancelled() => {}
+            }
+        }
+    }
+
+    async fn ask_guards(&self, change: &Change, step: &Step) -> Result<Result<Vec<String>, Refusal>, ApplyError> {
+        let observer = self.sessions.observer().await;
+        let question = Question {
+            change,
+            estimate: step.estimate,
+            client: &observer.client,
+            conditions: self.conditions,
+            spent: self.spent,
+        };
+        guard::ask(&question).await
+    }
+
+    async fn send(&self, sql: &str, how: How, step: &Step) -> Ended {
+        let limits: Limits = self.conditions.applied_to(step.limits);
         match how {
             How::Supervised(cancellable) => {
-                supervise::run(sql, &self.sessions, limits, cancellable, self.events, self.cancel).await
+                let surroundings = Surroundings::of(step.change.table_oid(), self.conditions, self.spent);
+                supervise::run(sql, &self.sessions, limits, cancellable, Some(surroundings), self.events, self.cancel).await
             }
             How::Short => short::run(sql, &self.sessions, limits.run_budget, self.events, self.cancel).await,
             How::Reload => {

@@ -8,7 +8,7 @@ use pgtailor_model::catalog::Index;
 use pgtailor_model::change::Change;
 use pgtailor_model::ledger::Builder;
 use pgtailor_model::name::{Oid, quote_identifier};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -113,6 +113,11 @@ impl Sessions {
     /// The indexes of a table as the catalog has them now, by a session that cannot write.
     pub async fn indexes_of(&self, table: Oid) -> Result<Vec<Index>, ApplyError> {
         Ok(capture::indexes_of_table(&mut *self.observer.lock().await, table).await?)
+    }
+
+    /// The session that cannot write.
+    pub async fn observer(&self) -> MutexGuard<'_, ReadOnlySession> {
+        self.observer.lock().await
     }
 
     /// `server_version_num`.

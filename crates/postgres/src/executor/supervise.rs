@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::ApplyError;
 use super::event::{Event, Events};
 use super::sessions::Sessions;
+use super::surroundings::{self, Surroundings, Verdict};
 use super::watchdog::{self, Budget, Sight};
 
 /// How often the watchdog looks.
@@ -66,6 +67,7 @@ pub(super) async fn run(
     sessions: &Sessions,
     limits: Limits,
     cancellable: Cancellable,
+    mut surroundings: Option<Surroundings>,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Ended {
@@ -76,6 +78,7 @@ pub(super) async fn run(
     let mut tick = tokio::time::interval(INTERVAL);
     let mut budget = Budget::new(limits);
     let mut looked_at = started;
+    let mut looked_around_at = started;
     let mut cancelled: Option<String> = None;
     let mut index = None;
     loop {
@@ -105,7 +108,15 @@ pub(super) async fn run(
                 if index.is_none() {
                     index = watchdog::index_being_built(sessions).await.unwrap_or_default();
                 }
-                if let Some(why) = budget.book(&sight, elapsed)
+                let mut why = budget.book(&sight, elapsed);
+                if let (None, Some(surroundings)) = (&why, &mut surroundings)
+                    && looked_around_at.elapsed() >= surroundings::INTERVAL
+                {
+                    let elapsed = looked_around_at.elapsed();
+                    looked_around_at = Instant::now();
+                    why = around(sessions, surroundings, elapsed, events).await;
+                }
+                if let Some(why) = why
                     && may_cancel(sessions, cancellable).await
                 {
                     events.tell(Event::Cancelling { why: why.clone() });
@@ -119,6 +130,27 @@ pub(super) async fn run(
                 cancelled = Some("the watchdog session was lost".to_owned());
             }
         }
+    }
+}
+
+/// Looks at everybody else; a reason to give way. Who does not answer is no reason: the watchdog's own look notices a lost session.
+async fn around(sessions: &Sessions, surroundings: &mut Surroundings, elapsed: Duration, events: &Events) -> Option<String> {
+    let look = surroundings.look(&sessions.watchdog, sessions.identity.process_id);
+    let seen = match tokio::time::timeout(BLIND_FOR, look).await {
+        Ok(Ok(seen)) => seen,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "the watchdog could not look around");
+            return None;
+        }
+        Err(_) => return None,
+    };
+    match surroundings.book(&seen, elapsed) {
+        Verdict::GoOn => None,
+        Verdict::Tell(who) => {
+            events.tell(Event::InTheWay { of: who });
+            None
+        }
+        Verdict::GiveWay(why) => Some(why),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use pgtailor_model::moment::{Answer, Foresight, Guarded};
 use pgtailor_model::quantity::Quantity;
 use pgtailor_model::rollout::{Inverse, LeftOut, Limits, Rollout, Step};
 use pgtailor_model::unit::{Bytes, Milliseconds, f64_as_count};
@@ -18,12 +19,20 @@ use crate::view::{table_json, table_of};
 pub struct RolloutReport<'a> {
     /// What would be done.
     pub rollout: &'a Rollout,
+    /// What the moment says about each step; empty when it was not asked.
+    pub foreseen: &'a [Foresight],
 }
 
 impl<'a> RolloutReport<'a> {
     /// A report on `rollout`.
     pub fn new(rollout: &'a Rollout) -> Self {
-        Self { rollout }
+        Self { rollout, foreseen: &[] }
+    }
+
+    /// The same with what the guards of the moment say about each step, in the order of the steps.
+    #[must_use]
+    pub fn with_foresight(self, foreseen: &'a [Foresight]) -> Self {
+        Self { foreseen, ..self }
     }
 }
 
@@ -38,7 +47,8 @@ impl Report for RolloutReport<'_> {
             0 => "Rollout: nothing to do".to_owned(),
             count => format!("Rollout: {}, none carried out yet", counted(count, "step", "steps")),
         });
-        document.blocks.extend(steps.iter().enumerate().map(|(position, step)| Block::Item(item(position + 1, step))));
+        let items = steps.iter().enumerate().map(|(at, step)| Block::Item(item(at + 1, step, self.foreseen.get(at))));
+        document.blocks.extend(items);
         if !self.rollout.left_out.is_empty() {
             document.heading("Left out");
             document.blocks.push(Block::Table(left_out(&self.rollout.left_out)));
@@ -47,14 +57,19 @@ impl Report for RolloutReport<'_> {
             document.next("nothing; the database has all that was asked for and can be had");
         } else {
             document.paragraph(self.total());
-            document.next("run the same command without --dry-run to carry these steps out");
+            let is_refused = self.foreseen.iter().any(|foresight| foresight.refusal().is_some());
+            document.next(if is_refused {
+                "clear what a guard refuses for, and run the same command without --dry-run"
+            } else {
+                "run the same command without --dry-run to carry these steps out"
+            });
         }
         document
     }
 
     fn json(&self) -> Value {
         let steps: Vec<Value> =
-            self.rollout.steps.iter().enumerate().map(|(position, step)| step_json(position + 1, step)).collect();
+            self.rollout.steps.iter().enumerate().map(|(at, step)| step_json(at + 1, step, self.foreseen.get(at))).collect();
         let left_out = left_out_json(&self.rollout.left_out);
         json!({ "steps": steps, "left_out": left_out, "size_bytes": self.size().map(|size| size.0), "size_provenance": "estimated" })
     }
@@ -98,7 +113,7 @@ impl RolloutReport<'_> {
     }
 }
 
-fn item(number: usize, step: &Step) -> Item {
+fn item(number: usize, step: &Step, foresight: Option<&Foresight>) -> Item {
     let mut facts = Vec::new();
     if let Some(size) = step.estimate.size {
         facts.push(Fact::number("size", size.to_string(), size.provenance.to_string()));
@@ -109,13 +124,34 @@ fn item(number: usize, step: &Step) -> Item {
     }
     facts.push(Fact::words("lock", step.lock.sql()));
     facts.push(Fact::words("blocks", step.lock.blocks()));
-    facts.push(Fact::words("limits", limits_words(&step.limits)));
+    facts.extend(foresight.map(foresight_facts).unwrap_or_default());
+    facts.push(Fact::words("limits", limits_words(foresight.map_or(&step.limits, |foresight| &foresight.limits))));
     facts.push(match &step.inverse {
         Inverse::Statement(sql) => Fact::sql("undo", sql),
         Inverse::Irreversible(reason) => Fact::words("undo", format!("none: {reason}")),
     });
     facts.push(Fact::words("because", &step.reason));
     Item { number, badge: None, title: Text::Sql(step.sql.clone()), facts }
+}
+
+/// How many guards pass, what the others say, and whom the step would wait for.
+fn foresight_facts(foresight: &Foresight) -> Vec<Fact> {
+    let all = foresight.guards.len();
+    let passed = foresight.guards.iter().filter(|guarded| matches!(guarded.answer, Answer::Passes | Answer::Remarks(_))).count();
+    let mut facts =
+        vec![Fact::words("guards", if passed == all { format!("{all} pass") } else { format!("{passed} of {all} pass") })];
+    for Guarded { name, answer } in &foresight.guards {
+        let (label, reason) = match answer {
+            Answer::Passes => continue,
+            Answer::Remarks(reason) => ("remark", reason),
+            Answer::Unknown(reason) => ("unknown", reason),
+            Answer::Refuses(reason) => ("refused", reason),
+            Answer::Overruled(reason) => ("overruled", reason),
+        };
+        facts.push(Fact::words(label, format!("{name}: {reason}")));
+    }
+    facts.extend(foresight.waits_for.as_ref().map(|wait| Fact::words("waits for", &wait.whom)));
+    facts
 }
 
 fn limits_words(limits: &Limits) -> String {
@@ -154,12 +190,18 @@ pub(super) fn left_out_json(all: &[LeftOut]) -> Vec<Value> {
         .collect()
 }
 
-fn step_json(number: usize, step: &Step) -> Value {
+fn step_json(number: usize, step: &Step, foresight: Option<&Foresight>) -> Value {
     let milliseconds = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let (inverse, irreversible) = match &step.inverse {
         Inverse::Statement(sql) => (Some(sql), None),
         Inverse::Irreversible(reason) => (None, Some(reason)),
     };
+    let guards = foresight.map(|foresight| {
+        let one = |guarded: &Guarded| json!({ "name": guarded.name, "answer": guarded.answer.name(), "reason": guarded.answer.reason() });
+        foresight.guards.iter().map(one).collect::<Vec<_>>()
+    });
+    let limits = foresight.map_or(&step.limits, |foresight| &foresight.limits);
+    let waits_for = foresight.and_then(|foresight| foresight.waits_for.as_ref());
     json!({
         "number": number,
         "kind": step.change.class(),
@@ -174,12 +216,14 @@ fn step_json(number: usize, step: &Step) -> Value {
         "lock": step.lock.sql(),
         "blocks": step.lock.blocks(),
         "limits": {
-            "lock_timeout_ms": milliseconds(step.limits.lock_timeout),
-            "statement_timeout_ms": milliseconds(step.limits.statement_timeout),
-            "first_lock_ms": milliseconds(step.limits.first_lock_budget),
-            "wait_ms": milliseconds(step.limits.wait_budget),
-            "run_ms": milliseconds(step.limits.run_budget),
+            "lock_timeout_ms": milliseconds(limits.lock_timeout),
+            "statement_timeout_ms": milliseconds(limits.statement_timeout),
+            "first_lock_ms": milliseconds(limits.first_lock_budget),
+            "wait_ms": milliseconds(limits.wait_budget),
+            "run_ms": milliseconds(limits.run_budget),
         },
+        "guards": guards,
+        "waits_for": waits_for.map(|wait| json!({ "whom": wait.whom, "seconds": wait.seconds })),
         "inverse": inverse,
         "irreversible": irreversible,
     })
