@@ -306,10 +306,15 @@ mod tests {
     #[test]
     fn a_duration_has_a_unit_and_is_not_nothing() {
         assert_eq!(
-            (duration("90s"), duration("1.5min"), duration("1h")),
-            (Ok(Duration::from_secs(90)), Ok(Duration::from_secs(90)), Ok(Duration::from_hours(1)))
+            (duration("90s"), duration("1.5min"), duration("1h"), duration("31d")),
+            (
+                Ok(Duration::from_secs(90)),
+                Ok(Duration::from_secs(90)),
+                Ok(Duration::from_hours(1)),
+                Ok(Duration::from_hours(744))
+            )
         );
-        for nonsense in ["", "90", "0s", "-1s", "1d", "99999999999999999999999h"] {
+        for nonsense in ["", "90", "0s", "-1s", "1w", "99999999999999999999999h"] {
             assert!(duration(nonsense).is_err(), "{nonsense}");
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use pgtailor_model::moment::{Answer, Foresight, Guarded};
 use pgtailor_model::quantity::Quantity;
-use pgtailor_model::rollout::{Inverse, LeftOut, Limits, Rollout, Step};
+use pgtailor_model::rollout::{Inverse, LeftOut, Limits, Lock, Rollout, Step};
 use pgtailor_model::unit::{Bytes, Milliseconds, f64_as_count};
 use serde_json::{Value, json};
 
@@ -123,7 +123,9 @@ fn item(number: usize, step: &Step, foresight: Option<&Foresight>) -> Item {
         facts.push(Fact::number(label, duration.to_string(), duration.provenance.to_string()));
     }
     facts.push(Fact::words("lock", step.lock.sql()));
-    facts.push(Fact::words("blocks", step.lock.blocks()));
+    let moment =
+        if !step.limits.lock_timeout.is_zero() && step.lock > Lock::ShareUpdateExclusive { ", for a moment" } else { "" };
+    facts.push(Fact::words("blocks", format!("{}{moment}", step.lock.blocks())));
     facts.extend(foresight.map(foresight_facts).unwrap_or_default());
     facts.push(Fact::words("limits", limits_words(foresight.map_or(&step.limits, |foresight| &foresight.limits))));
     facts.push(match &step.inverse {
@@ -156,6 +158,10 @@ fn foresight_facts(foresight: &Foresight) -> Vec<Fact> {
 
 fn limits_words(limits: &Limits) -> String {
     let time = |duration: std::time::Duration| age(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX));
+    if !limits.lock_timeout.is_zero() {
+        let once = Milliseconds(limits.lock_timeout.as_secs_f64() * 1_000.0);
+        return format!("{once} in the queue for its lock, then again after a pause, {} in all", time(limits.run_budget));
+    }
     format!(
         "{} for its first lock, {} for other transactions, {} in all",
         time(limits.first_lock_budget),
