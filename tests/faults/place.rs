@@ -24,6 +24,9 @@ use serde_json::Value;
 
 const PGTAILOR: &str = env!("CARGO_BIN_EXE_pgtailor");
 
+/// When this is set, the suite runs as the role of `pgtailor doctor --role apply` in place of the superuser.
+const LEAST_ROLE: &str = "PGTAILOR_FAULTS_LEAST_ROLE";
+
 /// The server that most tests share. Its guardian removes it when the test process ends.
 static SHARED: LazyLock<Server> = LazyLock::new(|| server(&[]));
 
@@ -64,6 +67,7 @@ impl<'a> Place<'a> {
     /// A database of this name on `server`, with the tables of [`big`].
     pub fn on(server: &'a Server, name: &str) -> Self {
         let url = big::create(server, name);
+        let url = if std::env::var_os(LEAST_ROLE).is_some() { least_role(server, name, &url) } else { url };
         Self::at(server, name, &url)
     }
 
@@ -347,6 +351,23 @@ pub fn unwrapped(text: &str) -> String {
 /// What a run printed, both ways, in one line.
 pub fn printed(run: &Run) -> String {
     unwrapped(&format!("{}\n{}", run.out, run.err))
+}
+
+/// Makes the role that `doctor` says is enough for applying, by its script, and returns the URL for it. The right to set parameters is
+/// granted by hand: the script does not give it.
+fn least_role(server: &Server, database: &str, url: &str) -> String {
+    const ROLE: &str = "pgtailor_apply";
+    let script = Program::new(PGTAILOR).on(url).run(&["doctor", "--role", "apply"]).expect_code(0).out;
+    let statements = script.lines().filter(|line| line.ends_with(';') && !line.starts_with("--"));
+    let by_hand = format!(
+        "ALTER ROLE {ROLE} PASSWORD '{ROLE}' CONNECTION LIMIT -1; GRANT EXECUTE ON FUNCTION pg_reload_conf() TO {ROLE}; \
+         GRANT ALTER SYSTEM ON PARAMETER work_mem, random_page_cost, jit TO {ROLE}"
+    );
+    // The role is there already when another test has made it.
+    for statement in statements.chain([by_hand.as_str()]) {
+        server.try_sql(&server.lab.url(database), statement);
+    }
+    big::url_of(server, database, ROLE)
 }
 
 fn text(path: &Path) -> String {

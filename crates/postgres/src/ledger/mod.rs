@@ -3,7 +3,7 @@
 //! It lives in tables beside the data, because then any crash, standby or restore that contains an index of ours contains the row that
 //! says so; where no schema may be made for it, in a file. This module reads and writes entries; it must not decide what a state means (the
 //! executor does). Entries are only added and moved, by compare-and-set: nothing moved means that someone else holds the change, and the
-//! mover must stop. Start with [`Ledger`].
+//! mover must stop. Start with `Ledger`.
 
 mod file;
 mod tables;
