@@ -63,17 +63,22 @@ fn f03_an_idle_reader_delays_no_build_and_is_named_by_a_drop() {
 #[test]
 fn f04_a_long_query_elsewhere_is_waited_for() {
     let mut place = Place::new("f04");
+    let mut gate = place.session();
+    gate.sql("SELECT pg_advisory_lock(4)");
     let mut query = place.session();
     let pid = query.backend();
-    let long = std::thread::spawn(move || query.sql("SELECT count(*), pg_sleep(2) FROM other"));
+    let long = std::thread::spawn(move || query.sql("SELECT count(*), pg_advisory_lock(4) FROM other"));
     wait_for("the query runs", "1", || {
         place.sql(&format!(
-            "SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND state = 'active' AND wait_event = 'PgSleep'"
+            "SELECT count(*) FROM pg_stat_activity WHERE pid = {pid} AND state = 'active' AND wait_event = 'advisory'"
         ))
     });
-    let run = place.build_a();
+    let mut running = place.start(&place.building(&[index_a()]));
+    running.wait_until_it_says(&format!("session {pid} (psql), active"));
+    gate.sql("SELECT pg_advisory_unlock(4)");
     long.join().expect("the query ends by itself");
-    assert!(printed(&run).contains(&format!("session {pid} (psql), active")), "{}", run.err);
+    place.ended(running).expect_code(0);
+    assert!(place.is_valid("idx_a"));
     place.holds();
 }
 
