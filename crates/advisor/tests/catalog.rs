@@ -247,8 +247,26 @@ fn what_cannot_be_an_index_says_why() {
         },
         "`gin` cannot have an order",
     );
-    check(&|entry| entry.table = table_named("parts"), "one build for each partition");
     check(&|entry| entry.keys = declared("", &["a"; 33]).keys, "33 columns");
+}
+
+/// Its index is invalid while partitions are without theirs: that is no fault, and what is missing of it is built.
+#[test]
+fn an_index_on_a_partitioned_table_is_built_and_completed() {
+    let entry = DeclaredIndex { table: table_named("parts"), ..declared("i", &["a", "b"]) };
+    let mut catalog = catalog();
+    assert_eq!(verdict(&entry, &catalog), Verdict::Missing);
+    let declared_only = invalid(existing("i", btree(&["a", "b"])));
+    catalog.tables[0].indexes.push(declared_only.clone());
+    catalog.relation_names.get_mut("public").expect("there are names").push("i".to_owned());
+    let judged = judge(std::slice::from_ref(&entry), &catalog, &Canonical::new());
+    assert_eq!(judged[0].verdict, Verdict::Missing);
+    assert_eq!(to_create(&judged, &catalog, CatalogPolicy::Useful).len(), 1, "its own name does not stand in its way");
+    catalog.tables[0].indexes[0].valid = true;
+    assert_eq!(verdict(&entry, &catalog), Verdict::Present { index: "i".to_owned() });
+    catalog.tables[0].kind = TableKind::Table;
+    catalog.tables[0].indexes[0] = declared_only;
+    assert_eq!(verdict(&entry, &catalog), Verdict::PresentInvalid { index: "i".to_owned() }, "elsewhere invalid is invalid");
 }
 
 #[test]
