@@ -11,7 +11,7 @@ use pgtailor_model::index::{IndexDefinition, KeyPart};
 
 use super::canonical::Canonical;
 use super::resolve::resolve;
-use super::rivals::{Rival, judge_rivals};
+use super::rivals::{Rival, is_half_built, judge_rivals};
 
 /// What each of `entries` is beside `catalog` and the other entries, in the order of `entries`.
 ///
@@ -61,18 +61,15 @@ pub fn to_create<'a>(judged: &'a [Judged], catalog: &Catalog, policy: CatalogPol
     wanted
         .filter(|one| {
             let (schema, name) = (one.entry.table.schema.as_str(), one.entry.name.as_str());
-            (!catalog.has_relation(schema, name) || is_half_built(one, catalog)) && taken.insert((schema, name))
+            (!catalog.has_relation(schema, name) || is_completed(one, catalog)) && taken.insert((schema, name))
         })
         .collect()
 }
 
-/// Whether the entry's index is declared on its partitioned table and waits for partitions: what is missing of it is built.
-fn is_half_built(judged: &Judged, catalog: &Catalog) -> bool {
+/// Whether the entry's name is that of its own index, of which partitions miss their part.
+fn is_completed(judged: &Judged, catalog: &Catalog) -> bool {
     let table = judged.table_oid.and_then(|oid| catalog.table_by_oid(oid));
-    table.filter(|table| table.kind == TableKind::Partitioned).is_some_and(|table| {
-        let is_it = |index: &Index| index.name == judged.entry.name && index.definition == judged.definition;
-        table.indexes.iter().any(|index| is_it(index) && !index.valid)
-    })
+    table.zip(judged.definition.as_ref()).is_some_and(|(table, definition)| is_half_built(table, &judged.entry.name, definition))
 }
 
 fn beside_existing(declared: &IndexDefinition, table: &Table, canonical: &Canonical) -> Option<Verdict> {

@@ -1,6 +1,6 @@
 //! Entries that nothing existing answers, beside one another.
 
-use pgtailor_model::catalog::{Catalog, Table};
+use pgtailor_model::catalog::{Catalog, Table, TableKind};
 use pgtailor_model::declared::{DeclaredIndex, Verdict};
 use pgtailor_model::index::IndexDefinition;
 
@@ -59,13 +59,20 @@ fn serves(rivals: &[Rival<'_>], one: usize, other: usize) -> bool {
     rivals[one].table.oid == rivals[other].table.oid && rivals[one].definition.serves_all_of(&rivals[other].definition)
 }
 
+/// Whether the index is declared on the partitioned `table` and waits for partitions, which is no fault: what is missing of it is built.
+pub(super) fn is_half_built(table: &Table, name: &str, definition: &IndexDefinition) -> bool {
+    let is_it = |found: &IndexDefinition| found.is_same_build(definition);
+    let mut indexes = table.indexes.iter().filter(|index| index.name == name && !index.valid);
+    table.kind == TableKind::Partitioned && indexes.any(|index| index.definition.as_ref().is_some_and(is_it))
+}
+
 /// What holds the name of an entry, as a noun: something that exists, or an earlier entry that is not the same.
 ///
 /// The earlier entry holds it even if it is not created: otherwise the next run would decide differently.
 fn holder_of_name(rivals: &[Rival<'_>], one: usize, entries: &[DeclaredIndex], catalog: &Catalog) -> Option<String> {
     let rival = &rivals[one];
     let (schema, name) = (&rival.entry.table.schema, &rival.entry.name);
-    if catalog.has_relation(schema, name) {
+    if catalog.has_relation(schema, name) && !is_half_built(rival.table, name, &rival.definition) {
         return Some(relation(schema, name, catalog));
     }
     let is_same = |position: usize| {
