@@ -60,8 +60,8 @@ impl Counters {
     }
 }
 
-/// Why there is not enough evidence to carry out `change`, which is one of `requests`; `None` for what drops no index.
-pub(crate) fn refusal(change: &Change, requests: &[Request], snapshot: &Snapshot, evidence: &DropEvidence) -> Option<String> {
+/// Why there is not enough evidence to carry out `change`, which is one of `requests`, all of which would be carried out; `None` for what drops no index.
+pub(crate) fn refusal(change: &Change, requests: &[&Request], snapshot: &Snapshot, evidence: &DropEvidence) -> Option<String> {
     let Change::DropIndex { table_oid, index_oid, definition, .. } = change else { return None };
     let table = snapshot.catalog.table_by_oid(*table_oid)?;
     let index = table.indexes.iter().find(|index| index.oid == *index_oid)?;
@@ -72,13 +72,13 @@ pub(crate) fn refusal(change: &Change, requests: &[Request], snapshot: &Snapshot
 }
 
 /// Whether an index that stays, or one that is built before, serves all that `index` serves.
-fn is_served(table: &Table, index: &Index, definition: &IndexDefinition, requests: &[Request]) -> bool {
+fn is_served(table: &Table, index: &Index, definition: &IndexDefinition, requests: &[&Request]) -> bool {
     let is_dropped = |oid: Oid| {
         requests.iter().any(|request| matches!(request.change, Change::DropIndex { index_oid, .. } if index_oid == oid))
     };
     let serves = |other: &Index| other.definition.as_ref().is_some_and(|other| other.serves_all_of(definition));
     let stays = |other: &Index| other.oid != index.oid && other.valid && !is_dropped(other.oid);
-    let is_built = |request: &Request| {
+    let is_built = |request: &&Request| {
         matches!(&request.change, Change::CreateIndex { table_oid, definition: new, .. }
             if *table_oid == table.oid && new.serves_all_of(definition))
     };

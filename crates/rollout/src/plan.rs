@@ -48,19 +48,28 @@ impl Rules {
 ///
 /// Changes of a class that is not allowed, and those that a guard refuses, are left out with the reason. Steps keep the order of the
 /// requests; an index on a partitioned table becomes the steps that build it on every partition. `ANALYZE` of a table comes after all
-/// other steps, once a table: after expression and partial indexes and changes of what statistics there are (the planner has none of
-/// them otherwise), and for tables with a new index that were never analyzed.
+/// builds, once a table: after expression and partial indexes and changes of what statistics there are (the planner has none of
+/// them otherwise), and for tables with a new index that were never analyzed. Drops come last, whatever the order of the requests: what
+/// replaces an index is there, and the planner knows of it, before the index goes.
 pub fn plan(requests: &[Request], snapshot: &Snapshot, rules: &Rules) -> Rollout {
     let mut rollout = Rollout::default();
     let mut to_analyze: BTreeMap<QualifiedName, (Oid, String)> = BTreeMap::new();
     let mut names = BTreeSet::new();
+    let mut drops = Vec::new();
+    let mut passed = Vec::new();
     for request in requests {
         let parts = over_partitions(request, snapshot, &mut names);
-        let not_allowed = class_refusal(&request.change, rules);
-        let refused = not_allowed
-            .or_else(|| parts.iter().find_map(|part| guard_refusal(&part.change, snapshot)))
-            .or_else(|| evidence::refusal(&request.change, requests, snapshot, &rules.evidence));
-        if let Some(reason) = refused {
+        let refused =
+            class_refusal(&request.change, rules).or_else(|| parts.iter().find_map(|part| guard_refusal(&part.change, snapshot)));
+        match refused {
+            Some(reason) => rollout.left_out.push(LeftOut { change: request.change.clone(), reason }),
+            None => passed.push((request, parts)),
+        }
+    }
+    // What is refused replaces nothing.
+    let planned: Vec<&Request> = passed.iter().map(|(request, _)| *request).collect();
+    for (request, parts) in &passed {
+        if let Some(reason) = evidence::refusal(&request.change, &planned, snapshot, &rules.evidence) {
             rollout.left_out.push(LeftOut { change: request.change.clone(), reason });
             continue;
         }
@@ -72,8 +81,10 @@ pub fn plan(requests: &[Request], snapshot: &Snapshot, rules: &Rules) -> Rollout
             if let (Some(reason), Some((table, table_oid))) = (wanted, part.change.table()) {
                 to_analyze.entry(table.clone()).or_insert_with(|| (table_oid, reason.to_owned()));
             }
-            if !matches!(part.change, Change::Analyze { .. }) {
-                rollout.steps.push(step(&part));
+            match &part.change {
+                Change::Analyze { .. } => {}
+                Change::DropIndex { .. } => drops.push(step(part)),
+                _ => rollout.steps.push(step(part)),
             }
         }
     }
@@ -84,6 +95,7 @@ pub fn plan(requests: &[Request], snapshot: &Snapshot, rules: &Rules) -> Rollout
             None => rollout.steps.push(step(&Request { change, reason, estimate: Estimate::default() })),
         }
     }
+    rollout.steps.extend(drops);
     rollout
 }
 

@@ -326,19 +326,29 @@ fn watched(scans: &[(u32, u64)], days: i64) -> Snapshot {
     snapshot
 }
 
-/// Why index 9 is not dropped, beside these other requests.
-fn drop_refusal(snapshot: &Snapshot, beside: &[Request], evidence: DropEvidence) -> String {
-    let mut requests = beside.to_vec();
-    requests.push(wants(Change::DropIndex {
+fn dropping() -> Request {
+    wants(Change::DropIndex {
         table: QualifiedName::new("public", "orders"),
         table_oid: Oid(1),
         name: "i".to_owned(),
         index_oid: Oid(9),
         definition: IndexDefinition::btree(["a"]),
         carries: Carried::default(),
-    }));
+    })
+}
+
+/// Why index 9 is not dropped, beside these other requests.
+fn drop_refusal(snapshot: &Snapshot, beside: &[Request], evidence: DropEvidence) -> String {
+    let requests = [beside, &[dropping()]].concat();
     let rules = Rules { evidence, ..Rules::allowing(ChangeClass::ALL.into()) };
     plan(&requests, snapshot, &rules).left_out.first().map_or_else(String::new, |left| left.reason.clone())
+}
+
+/// Everything that is left out when index 9 is to be dropped beside these other requests.
+fn drop_refusals(snapshot: &Snapshot, beside: &[Request]) -> Vec<String> {
+    let requests = [beside, &[dropping()]].concat();
+    let left_out = plan(&requests, snapshot, &Rules::allowing(ChangeClass::ALL.into())).left_out;
+    left_out.into_iter().map(|left| left.reason).collect()
 }
 
 #[test]
@@ -386,6 +396,25 @@ fn an_index_goes_at_once_when_another_serves_all_that_it_serves() {
     });
     let both = drop_refusal(&snapshot, &[goes_too], DropEvidence::default());
     assert!(both.contains("no scan of index wider") || both.contains("was scanned 7 times"), "{both}");
+}
+
+#[test]
+fn a_refused_build_replaces_nothing_and_drops_come_after_builds() {
+    let mut snapshot = watched(&[(9, 7)], 90);
+    let wider = || create(1, "orders", IndexDefinition::btree(["a", "b"]));
+    snapshot.capabilities.create_in_schemas.clear();
+    let refused = drop_refusals(&snapshot, &[wider()]);
+    assert_eq!(refused.len(), 2, "the build is refused, and so is what rests on it: {refused:?}");
+    assert!(refused[1].contains("was scanned 7 times"), "{refused:?}");
+
+    let snapshot = watched(&[(9, 7)], 90);
+    let rules = Rules::allowing(ChangeClass::ALL.into());
+    let rollout = plan(&[dropping(), wider()], &snapshot, &rules);
+    assert_eq!(
+        sql(&rollout),
+        ["CREATE INDEX CONCURRENTLY idx_orders ON public.orders (a, b)", "DROP INDEX CONCURRENTLY public.i"],
+        "whatever the order of the requests"
+    );
 }
 
 #[test]
