@@ -107,6 +107,24 @@ fn f98_the_ledger_of_a_copied_database_is_not_acted_upon() {
     place.holds();
 }
 
+/// Everything in the copied ledger is at its end, and the index that it speaks of is in the copy, too.
+#[test]
+fn f98_what_was_done_to_the_original_is_not_taken_back_on_its_copy() {
+    let own = server(&[]);
+    let mut place = Place::on(&own, "f98 done");
+    place.build_a();
+    wait_for("nobody is in the original", "0", || {
+        own.sql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE datname = 'f98 done'")
+    });
+    own.sql("postgres", "CREATE DATABASE \"f98 done copy\" TEMPLATE \"f98 done\"");
+    let mut copy = Place::at(&own, "f98 done copy", &own.lab.url("f98 done copy"));
+    let before = copy.server.dump_all("f98 done copy");
+    copy.run(&["undo", "--all", "--yes"]).expect_error(&["written on another server or database"]);
+    assert!(copy.is_valid("idx_a"));
+    assert_eq!(copy.server.dump_all("f98 done copy"), before);
+    place.run(&["undo", "--all", "--yes"]).expect_code(0);
+}
+
 /// An index may be idle here and work on a standby, whose counters are its own.
 #[test]
 fn f80_an_index_that_is_used_on_a_standby_only_is_kept() {

@@ -73,6 +73,12 @@ pub async fn apply(
     cancel: &CancellationToken,
 ) -> Result<Vec<StepOutcome>, ApplyError> {
     let sessions = begin(database, events).await?;
+    // What was done elsewhere is not taken back here: a restored copy has the ledger of its original, and a file may be named twice.
+    let entries = sessions.ledger().entries().await?.unwrap_or_default();
+    let is_foreign = |entry: &&Entry| entry.server_fingerprint != sessions.fingerprint;
+    if entries.iter().filter(is_foreign).any(|entry| tasks.iter().any(|task| task.undoes == Some(entry.id))) {
+        return Err(ApplyError::ForeignLedger);
+    }
     let mut executor = Executor { database, sessions, conditions, spent: Bytes(0), events, cancel };
     let mut outcomes = Vec::with_capacity(tasks.len());
     let mut stopped: Option<String> = None;
@@ -296,7 +302,7 @@ impl Executor<'_> {
                 let surroundings = Surroundings::of(step.change.table_oid(), self.conditions, self.spent);
                 supervise::run(sql, &self.sessions, limits, cancellable, Some(surroundings), self.events, self.cancel).await
             }
-            How::Short => short::run(sql, &self.sessions, limits.run_budget, self.events, self.cancel).await,
+            How::Short => short::run(sql, &self.sessions, limits, self.events, self.cancel).await,
             How::Reload => {
                 let started = Instant::now();
                 let sent = short::alone(sql, &self.sessions).await;

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use pgtailor_model::rollout::Limits;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const GROWTH: f64 = 1.6;
 /// And no longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long the same may run: it works on the catalog alone, and what it has locked nobody else can use.
+const LONGEST_STATEMENT: Duration = Duration::from_secs(5);
 /// How long what belongs to another statement is tried: a rename before a drop, a comment after a build.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -31,16 +34,20 @@ pub(super) struct Condition<'a> {
     pub parameters: &'a [&'a (dyn tokio_postgres::types::ToSql + Sync)],
 }
 
-/// Tries `sql` until it has its lock, `budget` is spent, or somebody interrupts.
-pub(super) async fn run(sql: &str, sessions: &Sessions, budget: Duration, events: &Events, cancel: &CancellationToken) -> Ended {
+/// Tries `sql` until it has its lock, the run budget of `limits` is spent, or somebody interrupts.
+pub(super) async fn run(sql: &str, sessions: &Sessions, limits: Limits, events: &Events, cancel: &CancellationToken) -> Ended {
     let started = Instant::now();
     let mut pauses = Pauses::new(sessions.identity.process_id.unsigned_abs());
     let mut cancelled = None;
     loop {
-        let Err(error) = once(&sessions.builder, sql, None).await else {
+        let began = Instant::now();
+        let Err(error) = once(&sessions.builder, sql, limits.statement_timeout, None).await else {
             return Ended { reply: Reply::Done, cancelled, took: started.elapsed(), index: None };
         };
-        let pause = pauses.next().filter(|pause| started.elapsed() + *pause < budget);
+        let pause = pauses.next().filter(|pause| started.elapsed() + *pause < limits.run_budget);
+        if error.code() == Some(&SqlState::QUERY_CANCELED) && began.elapsed() >= limits.statement_timeout {
+            cancelled = Some(format!("it took longer than {} s", limits.statement_timeout.as_secs()));
+        }
         let (true, Some(pause)) = (error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE), pause) else {
             return Ended { reply: Reply::Refused(error), cancelled, took: started.elapsed(), index: None };
         };
@@ -69,7 +76,7 @@ pub(super) async fn when(
     let started = Instant::now();
     let mut pauses = Pauses::new(sessions.identity.process_id.unsigned_abs());
     loop {
-        match once(&sessions.builder, sql, condition.as_ref()).await {
+        match once(&sessions.builder, sql, LONGEST_STATEMENT, condition.as_ref()).await {
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                 match pauses.next().filter(|_| started.elapsed() < PATIENCE) {
                     Some(pause) => tokio::time::sleep(pause).await,
@@ -87,9 +94,15 @@ pub(super) async fn alone(sql: &str, sessions: &Sessions) -> Result<(), tokio_po
 }
 
 /// One try.
-async fn once(builder: &Client, sql: &str, condition: Option<&Condition<'_>>) -> Result<bool, tokio_postgres::Error> {
-    const BEGIN: &str = "BEGIN /* pgtailor */; SET LOCAL lock_timeout = '500ms'";
-    builder.batch_execute(BEGIN).await?;
+async fn once(
+    builder: &Client,
+    sql: &str,
+    longest: Duration,
+    condition: Option<&Condition<'_>>,
+) -> Result<bool, tokio_postgres::Error> {
+    let longest = longest.as_millis();
+    let begin = format!("BEGIN /* pgtailor */; SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '{longest}ms'");
+    builder.batch_execute(&begin).await?;
     // By the extended protocol, which takes one statement: parts of it went through files and the ledger.
     let done = match (builder.execute(sql, &[]).await, condition) {
         (Ok(_), None) => Ok(true),

@@ -1,7 +1,7 @@
 //! Commits end: the synchronous standbys that they wait for are there (`faults` F89).
 //!
-//! Without them every statement of ours hangs at its commit where no timeout reaches it, done on this server and not confirmed. It
-//! concerns every change, however small.
+//! Our own sessions commit locally, so that nothing of ours hangs where no timeout reaches it. But the application's commits all do, and a
+//! server in that state is no place for changes, however small.
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -49,7 +49,7 @@ fn decide(wanted: i64, present: i64, hidden: i64) -> Answer {
         );
     }
     Answer::Refuses(format!(
-        "commits wait for {wanted} synchronous standbys, and {present} are there; every statement would hang at its end"
+        "commits wait for {wanted} synchronous standbys, and {present} are there; the application hangs at every commit, so this is no time for changes"
     ))
 }
 
