@@ -20,7 +20,7 @@ const SESSION: &[&str] = &["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"
 /// Statements around texts that are planned and never run.
 const PLANNING: &[&str] = &["EXPLAIN", "PREPARE"];
 /// Functions that do more than answer.
-const ACTING: &[&str] = &["pg_cancel_backend", "pg_reload_conf", "pg_try_advisory_lock", "hypopg_"];
+const ACTING: &[&str] = &["pg_cancel_backend", "pg_reload_conf", "pg_try_advisory_lock", "pg_advisory_unlock", "hypopg_"];
 
 /// The list: a line a statement, with its class, its file and its text, sorted.
 pub fn list(tree: &Tree) -> String {
@@ -71,6 +71,8 @@ fn class(text: &str) -> Option<&'static str> {
     let writes_ledger = ["INSERT INTO pgtailor.", "UPDATE pgtailor.", "TABLE pgtailor.", "SCHEMA pgtailor"];
     Some(if writes_ledger.iter().any(|words| text.contains(words)) {
         "ledger"
+    } else if text.contains("set_config(") {
+        "session"
     } else if ACTING.iter().any(|function| unquoted(text).contains(function)) {
         "acts"
     } else {
@@ -92,6 +94,7 @@ mod tests {
         assert_eq!(class("SELECT /* pgtailor */ 1"), Some("reads"));
         assert_eq!(class("SELECT /* pgtailor */ pg_catalog.pg_reload_conf()"), Some("acts"));
         assert_eq!(class("SELECT /* pgtailor */ has_function_privilege('pg_reload_conf()', 'EXECUTE')"), Some("reads"));
+        assert_eq!(class("SELECT /* pgtailor */ set_config(name, '1', false)"), Some("session"));
         assert_eq!(class("WITH /* pgtailor */ e AS (UPDATE pgtailor.change SET a = 1)"), Some("ledger"));
         assert_eq!(class("EXPLAIN (FORMAT JSON) {text}"), Some("plans"));
         assert_eq!(class("ROLLBACK; RESET a"), Some("session"));

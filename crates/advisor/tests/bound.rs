@@ -178,17 +178,32 @@ fn near(one: f64, other: f64) -> bool {
     (one - other).abs() <= 1e-7 * other.abs()
 }
 
+/// A small instance, what was found and bounded in it, and its true optimum.
+struct Solved {
+    program: Program,
+    planner: Planner,
+    best: Incumbent,
+    outcome: BoundOutcome,
+    found: Incumbent,
+}
+
+/// `None` when nothing fits the limits.
+fn solved(elements: Vec<Terms>, limits: Limits, questions: Vec<Question>) -> Option<Solved> {
+    let program = Program { elements, limits };
+    let mut planner = Planner::new(questions);
+    let incumbent = start(&planner, &program)?;
+    let best = planner.best(&program).expect("the first one fits");
+    let outcome = solve(&mut planner, &program, &incumbent, &OPTIONS);
+    let found = outcome.improved.clone().unwrap_or(incumbent);
+    Some(Solved { program, planner, best, outcome, found })
+}
+
 proptest! {
     #[test]
     fn the_best_of_all_configurations_is_found_and_proven(
         elements in elements(), limits in limits(), questions in vec(question(), 1..6),
     ) {
-        let program = Program { elements, limits };
-        let mut planner = Planner::new(questions);
-        let Some(incumbent) = start(&planner, &program) else { return Ok(()) };
-        let best = planner.best(&program).expect("the first one fits");
-        let outcome = solve(&mut planner, &program, &incumbent, &OPTIONS);
-        let found = outcome.improved.clone().unwrap_or(incumbent);
+        let Some(Solved { program, planner, best, outcome, found }) = solved(elements, limits, questions) else { return Ok(()) };
         prop_assert!(program.fits(&found.chosen));
         prop_assert!(near(found.cost, best.cost), "found {found:?}, best {best:?}, {outcome:?}");
         prop_assert!(near(planner.cost(&program, &found.chosen), found.cost));
@@ -200,12 +215,7 @@ proptest! {
     fn a_proof_holds_where_plans_count_more_than_the_planner_sees(
         elements in elements(), limits in limits(), questions in vec(question_with_stops(), 1..6),
     ) {
-        let program = Program { elements, limits };
-        let mut planner = Planner::new(questions);
-        let Some(incumbent) = start(&planner, &program) else { return Ok(()) };
-        let best = planner.best(&program).expect("the first one fits");
-        let outcome = solve(&mut planner, &program, &incumbent, &OPTIONS);
-        let found = outcome.improved.clone().unwrap_or(incumbent);
+        let Some(Solved { program, planner, best, outcome, found }) = solved(elements, limits, questions) else { return Ok(()) };
         prop_assert!(program.fits(&found.chosen) && near(planner.cost(&program, &found.chosen), found.cost));
         prop_assert!(outcome.lower <= best.cost * (1.0 + 1e-9), "{outcome:?} above {best:?}");
         prop_assert!(!outcome.is_proven() || near(found.cost, best.cost), "{found:?} is not the best, {best:?}");

@@ -113,6 +113,14 @@ fn a_column_that_is_gone_takes_its_steps_along_only() {
 }
 
 #[test]
+fn another_format_says_so_whatever_else_it_holds() {
+    let fixture = Fixture::new();
+    let path = fixture.path("future.json");
+    std::fs::write(&path, r#"{"rollout_version": 2, "steps": "elsewhere"}"#).expect("the folder is ours");
+    fixture.program().run(&["apply", &path, "--yes"]).expect_error(&["format 2", "carries out format 1", "make it again"]);
+}
+
+#[test]
 fn something_else_is_no_rollout() {
     let fixture = Fixture::new();
     let path = fixture.path("indexes.toml");

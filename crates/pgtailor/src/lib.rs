@@ -50,7 +50,7 @@ pub use twin::{
     Deviation, OtherMajor, RaiseOptions, Raised, SelfTest, StartTwin, StartedTwin, Twin, TwinCapture, TwinError, WantedTables,
     capture_for_twin, running_twins, start_twin, stop_all_twins, stop_twin,
 };
-pub use undo::{Undone, history, remove_ledger, undo, undo_preview};
+pub use undo::{Undone, history, remove_ledger, undo, undo_leaves, undo_preview};
 pub use workload::{Bound, Costs, ForeignCode, LogFormat, ObservedWorkload, WorkloadOptions, observe, observe_snapshot};
 
 pub use pgtailor_blueprint as blueprint;

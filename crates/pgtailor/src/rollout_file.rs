@@ -3,10 +3,10 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use pgtailor_model::rollout::{Rollout, RolloutFile};
+use pgtailor_model::rollout::{ROLLOUT_VERSION, Rollout, RolloutFile};
 use pgtailor_model::snapshot::Snapshot;
 use pgtailor_postgres::connect::Database;
-use pgtailor_rollout::{Rules, file_of, plan, requests_of};
+use pgtailor_rollout::{FileError, Rules, file_of, plan, requests_of};
 
 use crate::analysis::capture;
 use crate::error::Error;
@@ -35,11 +35,15 @@ pub fn write_rollout(rollout: &Rollout, snapshot: &Snapshot, path: &Path) -> Res
 /// [`Error::ReadFile`], and [`Error::NotARollout`] for another kind of file.
 pub fn read_rollout(path: &Path) -> Result<RolloutFile, Error> {
     let bytes = std::fs::read(path).map_err(|source| Error::ReadFile { path: path.to_owned(), source })?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::NotARollout {
-        path: path.to_owned(),
-        line: error.line(),
-        column: error.column(),
-    })
+    let other =
+        |error: serde_json::Error| Error::NotARollout { path: path.to_owned(), line: error.line(), column: error.column() };
+    // The version comes first, before a field of another format can make for a misleading complaint.
+    let any: serde_json::Value = serde_json::from_slice(&bytes).map_err(other)?;
+    let version = any["rollout_version"].as_u64().and_then(|version| u32::try_from(version).ok());
+    if let Some(found) = version.filter(|version| *version != ROLLOUT_VERSION) {
+        return Err(FileError::Version { found }.into());
+    }
+    serde_json::from_slice(&bytes).map_err(other)
 }
 
 /// The rollout of `file` on `database` as it is now: changes that `rules` do not allow, and those that a guard refuses by now, are

@@ -3,6 +3,7 @@
 use pgtailor_model::ledger::Entry;
 use pgtailor_model::moment::Conditions;
 use pgtailor_model::outcome::StepOutcome;
+use pgtailor_model::rollout::LeftOut;
 use pgtailor_postgres::connect::Database;
 use pgtailor_postgres::executor::{self, Events, Task};
 use pgtailor_postgres::ledger;
@@ -28,6 +29,11 @@ pub async fn history(database: &Database) -> Result<Vec<Entry>, Error> {
 /// The steps that would take `which` back. Reads only.
 pub async fn undo_preview(database: &Database, which: &Which) -> Result<Vec<UndoStep>, Error> {
     Ok(undo_steps(&history(database).await?, which)?)
+}
+
+/// What taking everything back would leave in the database, and why. Reads only.
+pub async fn undo_leaves(database: &Database) -> Result<Vec<LeftOut>, Error> {
+    Ok(pgtailor_rollout::undo_leaves(&history(database).await?))
 }
 
 /// Takes `which` back, newest first; each undo is an entry of the ledger itself.

@@ -302,7 +302,7 @@ fn nothing_to_do_is_said_plainly() {
     let empty = pgtailor_model::rollout::Rollout::default();
     assert!(text(&RolloutReport::new(&empty), "human").starts_with("Rollout: nothing to do"));
     assert!(text(&OutcomeReport::new(&[], &[]), "human").starts_with("Apply: nothing to do"));
-    assert!(text(&OutcomeReport::undo(&[]), "human").starts_with("Undo: nothing to do"));
+    assert!(text(&OutcomeReport::undo(&[], &[]), "human").starts_with("Undo: nothing to do"));
     assert!(text(&HistoryReport::new(&[]), "human").starts_with("History: nothing was changed"));
     each(|report, _| {
         let text = text(report, "human");

@@ -17,4 +17,4 @@ pub use evidence::{Counters, DropEvidence};
 pub use file::{FileError, file_of, requests_of};
 pub use plan::{Request, Rules, plan};
 pub use step::step;
-pub use undo::{UndoError, UndoStep, Which, undo_steps};
+pub use undo::{UndoError, UndoStep, Which, undo_leaves, undo_steps};

@@ -2,7 +2,7 @@
 
 use pgtailor_model::change::Change;
 use pgtailor_model::ledger::{Entry, State};
-use pgtailor_model::rollout::{Estimate, Step};
+use pgtailor_model::rollout::{Estimate, LeftOut, Step};
 
 use crate::plan::Request;
 use crate::step::step;
@@ -85,6 +85,17 @@ pub fn undo_steps(entries: &[Entry], which: &Which) -> Result<Vec<UndoStep>, Und
     steps.sort_by_key(|step| std::cmp::Reverse(step.undoes));
     steps.dedup_by_key(|step| step.undoes);
     Ok(steps)
+}
+
+/// What taking everything back leaves: indexes that were attached to one of a partitioned table which somebody else made, and that go with
+/// that one only.
+pub fn undo_leaves(entries: &[Entry]) -> Vec<LeftOut> {
+    let applied = entries.iter().filter(|entry| entry.state == State::Applied && entry.undoes.is_none());
+    let left_out = |entry: &Entry| match (whole_of(entry, entries), undo_step(entry, entries)) {
+        (Whole::Foreign, Err(UndoError::Irreversible { reason, .. })) => Some(LeftOut { change: entry.change.clone(), reason }),
+        _ => None,
+    };
+    applied.filter_map(left_out).collect()
 }
 
 fn undo_step(entry: &Entry, entries: &[Entry]) -> Result<UndoStep, UndoError> {
@@ -280,5 +291,10 @@ mod tests {
         assert_eq!(parts, [2, 3, 4, 5]);
         let alone = undo_steps(&entries, &Which::Entries(vec![3])).expect_err("it is a part");
         assert!(alone.to_string().contains("pgtailor undo 1"), "{alone}");
+        assert_eq!(undo_leaves(&entries), [], "it goes with the whole");
+        let without_the_whole = &entries[1..];
+        let left: Vec<_> =
+            undo_leaves(without_the_whole).iter().map(|left| left.change.index_name().map(str::to_owned)).collect();
+        assert_eq!(left, [Some("half".to_owned()), Some("leaf".to_owned())], "the whole is somebody else's");
     }
 }

@@ -15,7 +15,8 @@ pub async fn run(arguments: &UndoArguments, printer: &Printer) -> anyhow::Result
     let database = changed_database(&arguments.connection, &arguments.ledger)?;
     let which = if arguments.all { Which::All } else { Which::Entries(arguments.ids.clone()) };
     let preview = pgtailor::undo_preview(&database, &which).await?;
-    let rollout = Rollout { steps: preview.iter().map(|step| step.step.clone()).collect(), left_out: Vec::new() };
+    let left_out = if arguments.all { pgtailor::undo_leaves(&database).await? } else { Vec::new() };
+    let rollout = Rollout { steps: preview.iter().map(|step| step.step.clone()).collect(), left_out };
     let conditions = Conditions::from(&arguments.conditions);
     if arguments.dry_run {
         let foreseen = pgtailor::foresee(&database, &rollout, &conditions).await?;
@@ -37,8 +38,8 @@ pub async fn run(arguments: &UndoArguments, printer: &Printer) -> anyhow::Result
     let events = progress::show(printer);
     let undone = pgtailor::undo(&database, &which, &conditions, &events, &cancel).await;
     let outcomes = undone?.outcomes;
-    printer.report(&OutcomeReport::undo(&outcomes))?;
-    if Applied::of(&outcomes).not_done > 0 {
+    printer.report(&OutcomeReport::undo(&outcomes, &rollout.left_out))?;
+    if Applied::of(&outcomes).not_done > 0 || !rollout.left_out.is_empty() {
         return Ok(Verdict::NotDone);
     }
     if arguments.remove_ledger {

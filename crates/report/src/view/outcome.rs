@@ -38,8 +38,8 @@ impl<'a> OutcomeReport<'a> {
     }
 
     /// What became of taking changes back.
-    pub fn undo(steps: &'a [StepOutcome]) -> Self {
-        Self { purpose: Purpose::Undo, steps, left_out: &[] }
+    pub fn undo(steps: &'a [StepOutcome], left_out: &'a [LeftOut]) -> Self {
+        Self { purpose: Purpose::Undo, steps, left_out }
     }
 }
 
@@ -142,6 +142,8 @@ impl OutcomeReport<'_> {
     fn advice(&self) -> &'static str {
         if self.count("needs-human") > 0 {
             "look at the steps marked `needs a person`; nothing else will touch them"
+        } else if self.purpose == Purpose::Undo && !self.left_out.is_empty() {
+            "what is left out goes with the index that it is attached to, and only with that"
         } else if self.steps.iter().all(|step| step.result.is_success()) {
             match (self.purpose, self.count("applied")) {
                 (_, 0) => "nothing; the database is as it was asked to be",
