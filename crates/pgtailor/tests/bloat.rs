@@ -59,7 +59,7 @@ const CASES: &[Case] = &[
     case("integer, scattered", "a int", "h % 2000000000", "(a)", Scattered),
     case("integer, half deleted", "a int", "h % 2000000000", "(a)", Worn(HALF_GOES)),
     case("uuid, scattered", "a uuid", "md5(h::text)::uuid", "(a)", Scattered),
-    case("uuid unique, half deleted", "a uuid", "md5(h::text)::uuid", "UNIQUE (a)", ScatteredAndWorn(HALF_GOES)),
+    case("uuid unique, half deleted", "a uuid", "md5(n::text)::uuid", "UNIQUE (a)", ScatteredAndWorn(HALF_GOES)),
     case(
         "moments, each updated thrice",
         "a timestamptz",
