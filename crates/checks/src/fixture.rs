@@ -91,7 +91,7 @@ impl Fixture {
     pub(crate) fn distinct(self, name: &str, column: &str, distinct: f64) -> Self {
         self.edit(name, |table| {
             let column = table.columns.iter_mut().find(|known| known.name == column).expect("a column of the fixture");
-            column.statistics = Some(ColumnStatistics { null_fraction: 0.0, average_width: 4, distinct });
+            column.statistics = Some(ColumnStatistics { average_width: 4, distinct, ..ColumnStatistics::default() });
         })
     }
 
