@@ -14,10 +14,13 @@ mod dead_rows;
 mod duplicate_index;
 mod hot_blocking_index;
 mod invalid_index;
+mod low_cardinality_index;
 mod many_indexes;
 mod missing_index;
 mod missing_statistics;
+mod outdated_collation;
 mod redundant_index;
+mod unindexed_foreign_key;
 mod unselective_index;
 mod unused_index;
 
@@ -60,9 +63,12 @@ pub trait Check: Sync {
 /// Every check, in the order of the manual: what queries suffer from first, then what maintenance owes.
 pub static ALL: &[&dyn Check] = &[
     &missing_index::MissingIndex,
+    &unindexed_foreign_key::UnindexedForeignKey,
+    &outdated_collation::OutdatedCollation,
     &invalid_index::InvalidIndex,
     &missing_statistics::MissingStatistics,
     &unselective_index::UnselectiveIndex,
+    &low_cardinality_index::LowCardinalityIndex,
     &unused_index::UnusedIndex,
     &duplicate_index::DuplicateIndex,
     &redundant_index::RedundantIndex,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use pgtailor_model::activity::{Activity, IndexActivity, Rest, Statements, TableActivity};
-use pgtailor_model::catalog::{Catalog, Column, ColumnStatistics, Index, Table, TableKind};
+use pgtailor_model::catalog::{Catalog, Column, ColumnStatistics, ForeignKey, Index, Table, TableKind};
 use pgtailor_model::index::{Direction, IndexDefinition, Nulls};
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::shape::{Comparison, Operand, OrderKey, Predicate, Service, Shape, Subject};
@@ -85,6 +85,16 @@ impl Fixture {
     pub(crate) fn partition_of(self, name: &str, parent: &str) -> Self {
         let parent = self.oid(parent);
         self.edit(name, |table| table.partition_of = Some(parent))
+    }
+
+    /// Adds a foreign key.
+    pub(crate) fn foreign_key(self, name: &str, key: ForeignKey) -> Self {
+        self.edit(name, |table| table.foreign_keys.push(key))
+    }
+
+    /// Changes the pages of a table.
+    pub(crate) fn pages(self, name: &str, pages: u64) -> Self {
+        self.edit(name, |table| table.pages = Pages(pages))
     }
 
     /// Sets the distinct values of a column.

@@ -90,3 +90,9 @@ pub(crate) const ENTRIES_FOR_EACH_SCAN: u64 = 10;
 
 /// Above this fraction of rows changed since the last analyze, sizes that follow from statistics are not told: twice what starts autoanalyze.
 pub(crate) const STALE_SHARE: f64 = 0.2;
+
+/// From this fraction of rows with one value, or with none, a partial index over the rest is a tenth of the size.
+pub(crate) const SAME_VALUE_SHARE: f64 = 0.9;
+
+/// At most this many different values are a kind or a state, of which one can be left out by name.
+pub(crate) const FEW_VALUES: f64 = 10.0;

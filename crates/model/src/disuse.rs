@@ -39,6 +39,8 @@ pub struct Counters {
     pub until: Timestamp,
     /// Scans by index.
     pub scans: BTreeMap<Oid, u64>,
+    /// When an index was last scanned, as far as the server says (version 16 and later).
+    pub last_scans: BTreeMap<Oid, Timestamp>,
 }
 
 /// What an index is for beside queries, for which it is never dropped whatever counters say (`faults` F74 to F79).
@@ -77,8 +79,7 @@ impl DropEvidence {
             earlier.since.is_some() && earlier.since == now.since && earlier.scans.get(&index.oid) == now.scans.get(&index.oid)
         };
         let watched_from = self.earlier.iter().filter(is_unchanged).map(|earlier| earlier.until).min();
-        let counted_from = now.since.filter(|_| now.scans.get(&index.oid) == Some(&0));
-        [watched_from, counted_from].into_iter().flatten().min()
+        [watched_from, now.unused_since(index.oid)].into_iter().flatten().min()
     }
 
     fn doubt_here(&self, index: &Index, snapshot: &Snapshot) -> Option<String> {
@@ -110,8 +111,8 @@ impl DropEvidence {
                 "index {name} may be used on standbys: {attached} read from this server, and {known} were looked at; name each with --standby"
             ));
         }
-        self.standbys.iter().find_map(|standby| match (standby.scans.get(&index.oid), standby.since) {
-            (Some(0), Some(since)) => {
+        self.standbys.iter().find_map(|standby| match (standby.scans.get(&index.oid), standby.unused_since(index.oid)) {
+            (_, Some(since)) => {
                 too_short(&format!("index {name} was not scanned on {}", standby.server), since, standby.until, self.unused_for)
             }
             (Some(0), None) => Some(format!("{} does not say since when it counts", standby.server)),
@@ -135,6 +136,20 @@ impl Counters {
             since: snapshot.activity.since,
             until: snapshot.captured_at,
             scans: snapshot.activity.indexes.iter().map(|(oid, activity)| (*oid, activity.scans)).collect(),
+            last_scans: snapshot
+                .activity
+                .indexes
+                .iter()
+                .filter_map(|(oid, activity)| Some((*oid, activity.last_scan?)))
+                .collect(),
+        }
+    }
+
+    /// Since when this server has not scanned the index: its last scan, or the beginning of counting when there was none.
+    fn unused_since(&self, index: Oid) -> Option<Timestamp> {
+        match self.scans.get(&index)? {
+            0 => self.since,
+            _ => self.last_scans.get(&index).copied(),
         }
     }
 }
@@ -189,6 +204,23 @@ fn too_short(what: &str, from: Timestamp, until: Timestamp, wanted: Duration) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_scan_ends_the_use_of_an_index_that_was_used() {
+        let now = Timestamp::UNIX_EPOCH;
+        let days_ago = |days: i64| now - SignedDuration::from_hours(days * 24);
+        let counters = |scans: u64, last: Option<i64>| Counters {
+            server: "shop".to_owned(),
+            since: Some(days_ago(90)),
+            until: now,
+            scans: BTreeMap::from([(Oid(9), scans)]),
+            last_scans: last.map(|days| (Oid(9), days_ago(days))).into_iter().collect(),
+        };
+        assert_eq!(counters(0, None).unused_since(Oid(9)), Some(days_ago(90)));
+        assert_eq!(counters(7, Some(40)).unused_since(Oid(9)), Some(days_ago(40)));
+        assert_eq!(counters(7, None).unused_since(Oid(9)), None, "before version 16 nothing says when");
+        assert_eq!(counters(7, Some(40)).unused_since(Oid(8)), None);
+    }
 
     #[test]
     fn durations_are_said_in_the_unit_that_says_most() {

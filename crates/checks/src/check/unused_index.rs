@@ -1,25 +1,28 @@
 //! `unused-index`: indexes that no query has used for as long as anybody counts.
 
 use jiff::SignedDuration;
-use pgtailor_model::catalog::{Index, Table, TableKind};
+use pgtailor_model::catalog::{ForeignKey, Index, Table, TableKind};
 use pgtailor_model::disuse::words;
 use pgtailor_model::finding::{Finding, Severity};
+use pgtailor_model::index::KeyPart;
 use pgtailor_model::name::printable;
 use pgtailor_model::snapshot::NotExamined;
 
 use super::{Check, Subject};
 use crate::indexes::{
-    count_evidence, counted_for, drop_change, drop_statement, has_twin, is_served_by_wider, is_small, parts, size, size_evidence,
-    standing, without_scans,
+    count_evidence, counted_for, drop_change, drop_statement, has_twin, is_served_by_wider, is_small, parts, scans, size,
+    size_evidence, standing, without_scans,
 };
 use crate::threshold::UNUSED_MENTIONED_AFTER;
 
-/// Indexes without any scan since the counters began.
+/// Indexes without a scan for a long time.
 ///
 /// # What it finds
 ///
-/// Indexes of at least 100 pages that were not scanned for a week or longer, and that are for queries only: not those of constraints,
+/// Indexes of at least 100 pages that were not scanned for a week or longer (since counters began, or since the last scan, which servers
+/// remember from version 16 on), and that are for queries only: not those of constraints,
 /// unique ones (uniqueness is enforced without a scan being counted), the replica identity, nor the one that a table is clustered on.
+/// What supports a foreign key is told and kept.
 /// One is *unused so far* until it is shown to be *droppable*: unused for a month, on this server and on every standby. What another index
 /// makes superfluous is *redundant*, and told by `redundant-index` and `duplicate-index`.
 ///
@@ -95,20 +98,28 @@ impl UnusedIndex {
             words(unused_for)
         );
         let statement = drop_statement(table, index);
-        let (severity, problem, advice) = match &doubt {
-            Some(doubt) => (
+        let supported = table.foreign_keys.iter().find(|key| supports(index, key));
+        let (severity, problem, advice) = match (&doubt, supported) {
+            (_, Some(key)) => (
+                Severity::Notice,
+                format!("{what}: unused so far, and it supports the foreign key {}", printable(&key.name)),
+                "keep it unless rows of the table that the foreign key refers to are never deleted: each deletion would read this table \
+                 whole"
+                    .to_owned(),
+            ),
+            (Some(doubt), None) => (
                 Severity::Notice,
                 format!("{what}: unused so far"),
                 format!("keep it until this is known: {doubt}; then run {statement}"),
             ),
-            None if table.kind == TableKind::Partitioned => (
+            (None, None) if table.kind == TableKind::Partitioned => (
                 Severity::Notice,
                 format!("{what}, by no partition and on no server: droppable"),
                 format!(
                     "run {statement}; in a quiet hour, since it locks the table and its partitions, unless the index was built lately"
                 ),
             ),
-            None => (
+            (None, None) => (
                 Severity::Warning,
                 format!("{what}, on no server: droppable"),
                 format!("run {statement}; unless it was built lately, which the server does not record"),
@@ -120,7 +131,8 @@ impl UnusedIndex {
             .get(&table.oid)
             .map(|counters| counters.inserted.saturating_add(counters.updated.saturating_sub(counters.hot_updated)));
         let mut numbers: Vec<_> = size.map(|size| size_evidence("size of the index", size)).into_iter().collect();
-        numbers.push(count_evidence("scans of the index", 0));
+        numbers
+            .extend(scans(table, index, snapshot).map(|scans| count_evidence("scans of the index since counters began", scans)));
         numbers.extend(written.map(|count| count_evidence("rows inserted or updated with an entry for every index", count)));
         Some(Finding {
             check: self.name().to_owned(),
@@ -130,9 +142,17 @@ impl UnusedIndex {
             evidence: numbers,
             statements: Vec::new(),
             advice,
-            remedy: drop_change(table, index).filter(|_| doubt.is_none()),
+            remedy: drop_change(table, index).filter(|_| doubt.is_none() && supported.is_none()),
         })
     }
+}
+
+/// Whether the index leads with the columns of the foreign key, in any order.
+fn supports(index: &Index, key: &ForeignKey) -> bool {
+    let Some(keys) = index.definition.as_ref().and_then(|definition| definition.keys.get(..key.columns.len())) else {
+        return false;
+    };
+    keys.iter().all(|part| matches!(&part.part, KeyPart::Column(name) if key.columns.contains(name)))
 }
 
 fn mentioned_after() -> SignedDuration {
@@ -141,6 +161,7 @@ fn mentioned_after() -> SignedDuration {
 
 #[cfg(test)]
 mod tests {
+    use pgtailor_model::catalog::ReferentialAction;
     use pgtailor_model::change::Change;
     use pgtailor_model::index::IndexDefinition;
     use pgtailor_model::snapshot::Snapshot;
@@ -188,6 +209,23 @@ mod tests {
         snapshot.activity.standbys = Some(1);
         let findings = found(&snapshot);
         assert!(findings[0].advice.contains("may be used on standbys"), "{}", findings[0].advice);
+        assert_eq!(findings[0].remedy, None);
+    }
+
+    #[test]
+    fn what_supports_a_foreign_key_is_kept() {
+        let mut snapshot = orders(60, 0).snapshot();
+        let references = snapshot.catalog.tables[0].oid;
+        snapshot.catalog.tables[0].foreign_keys.push(ForeignKey {
+            name: "orders_note_fkey".to_owned(),
+            columns: vec!["note".to_owned()],
+            references,
+            referenced_columns: vec!["id".to_owned()],
+            validated: true,
+            on_delete: ReferentialAction::NoAction,
+        });
+        let findings = found(&snapshot);
+        assert!(findings[0].problem.ends_with("supports the foreign key orders_note_fkey"), "{}", findings[0].problem);
         assert_eq!(findings[0].remedy, None);
     }
 
