@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod change;
 pub mod declared;
 pub mod diagnosis;
+pub mod disuse;
 pub mod finding;
 pub mod index;
 pub mod ledger;
