@@ -10,19 +10,33 @@ use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::workload::Workload;
 
 mod bloated_index;
+mod bloated_table;
+mod correlated_columns;
+mod crowded_pages;
 mod dead_rows;
+mod disabled_autovacuum;
 mod duplicate_index;
+mod exhausted_sequence;
 mod hot_blocking_index;
 mod invalid_index;
+mod json_column;
+mod late_autovacuum;
 mod low_cardinality_index;
+mod low_statistics_target;
 mod many_indexes;
+mod mismatched_foreign_key;
 mod missing_index;
 mod missing_statistics;
+mod no_primary_key;
 mod outdated_collation;
+mod random_uuid_key;
 mod redundant_index;
+mod unfrozen_rows;
 mod unindexed_foreign_key;
 mod unselective_index;
 mod unused_index;
+mod unvacuumed_inserts;
+mod unvalidated_foreign_key;
 
 /// What checks look at.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +90,20 @@ pub static ALL: &[&dyn Check] = &[
     &many_indexes::ManyIndexes,
     &bloated_index::BloatedIndex,
     &dead_rows::DeadRows,
+    &no_primary_key::NoPrimaryKey,
+    &mismatched_foreign_key::MismatchedForeignKey,
+    &unvalidated_foreign_key::UnvalidatedForeignKey,
+    &exhausted_sequence::ExhaustedSequence,
+    &disabled_autovacuum::DisabledAutovacuum,
+    &late_autovacuum::LateAutovacuum,
+    &unvacuumed_inserts::UnvacuumedInserts,
+    &unfrozen_rows::UnfrozenRows,
+    &bloated_table::BloatedTable,
+    &crowded_pages::CrowdedPages,
+    &low_statistics_target::LowStatisticsTarget,
+    &correlated_columns::CorrelatedColumns,
+    &json_column::JsonColumn,
+    &random_uuid_key::RandomUuidKey,
 ];
 
 #[cfg(test)]

@@ -71,7 +71,8 @@ impl Fixture {
         self
     }
 
-    fn edit(mut self, name: &str, change: impl FnOnce(&mut Table)) -> Self {
+    /// Changes a table.
+    pub(crate) fn edit(mut self, name: &str, change: impl FnOnce(&mut Table)) -> Self {
         change(self.snapshot.catalog.tables.iter_mut().find(|table| table.name.name == name).expect("a table of the fixture"));
         self
     }
