@@ -113,6 +113,9 @@ const CASES: &[Case] = &[
     case("mostly null, half deleted", "a bigint", "CASE WHEN k % 5 = 0 THEN h END", "(a)", Worn(HALF_GOES)),
     case("mostly null, scattered", "a bigint, b int", "CASE WHEN k % 5 = 0 THEN h END, h % 7", "(a, b)", Scattered),
     case("numeric, scattered", "a numeric(12,2)", "(h % 10000000) / 100.0", "(a)", Scattered),
+    case("texts of one length, scattered", "a text", "md5(h::text)", "(a)", Scattered),
+    case("columns that follow from one another, scattered", "a int, b int", "h % 3000, h % 300", "(a, b)", Scattered),
+    case("not null only, half deleted", "a bigint", "CASE WHEN k % 3 = 0 THEN h END", "(a) WHERE a IS NOT NULL", Worn(HALF_GOES)),
     case(
         "including a column, updated",
         "a int, b int",
@@ -206,13 +209,13 @@ async fn the_estimated_bloat_is_within_ten_points_of_what_a_rebuild_frees() {
         });
     }
     let mut table = format!(
-        "{:44} {:>9} {:>9} {:>6} {:>9} {:>6} {:>8}\n",
+        "{:48} {:>9} {:>9} {:>6} {:>9} {:>6} {:>8}\n",
         "index", "size", "rebuilt", "real", "estimated", "error", "density"
     );
     for one in &compared {
         let _ = writeln!(
             table,
-            "{:44} {:>9} {:>9} {:>5.1}% {:>8.1}% {:>+6.1} {:>7.1}%",
+            "{:48} {:>9} {:>9} {:>5.1}% {:>8.1}% {:>+6.1} {:>7.1}%",
             one.name,
             Bytes(one.size).to_string(),
             Bytes(one.rebuilt).to_string(),
