@@ -98,6 +98,11 @@ impl Fixture {
         self.edit(name, |table| table.pages = Pages(pages))
     }
 
+    /// Sets the planner's estimate of a table's rows.
+    pub(crate) fn rows(self, name: &str, rows: u64) -> Self {
+        self.edit(name, |table| table.estimated_rows = Some(Rows(rows)))
+    }
+
     /// Sets the distinct values of a column.
     pub(crate) fn distinct(self, name: &str, column: &str, distinct: f64) -> Self {
         self.edit(name, |table| {
