@@ -21,7 +21,12 @@ const TYPES: &[&str] =
 /// A database of tables of eight columns, one of each of [`TYPES`], `c0` to `c7`.
 fn database(tables: u32) -> Snapshot {
     let column = |(type_name, number): (&&str, i16)| Column {
-        statistics: Some(ColumnStatistics { null_fraction: 0.1, average_width: 12, distinct: f64::from(number) * 10.0 }),
+        statistics: Some(ColumnStatistics {
+            null_fraction: 0.1,
+            average_width: 12,
+            distinct: f64::from(number) * 10.0,
+            ..ColumnStatistics::default()
+        }),
         ..Column::new(number, format!("c{}", number - 1), *type_name)
     };
     let table = |number: u32| Table {

@@ -49,15 +49,13 @@ fn table() -> Table {
         ("f8", "double precision", 0.0, 8, -1.0),
     ];
     let columns = columns.iter().zip(1..).map(|(&(name, type_name, null_fraction, average_width, distinct), number)| Column {
-        number,
-        name: name.to_owned(),
-        type_name: type_name.to_owned(),
-        not_null: false,
         statistics: Some(ColumnStatistics {
             null_fraction,
             average_width,
             distinct: if distinct < 0.0 { -distinct * Rows(ROWS).as_f64() } else { distinct },
+            ..ColumnStatistics::default()
         }),
+        ..Column::new(number, name, type_name)
     });
     Table {
         estimated_rows: Some(Rows(ROWS)),

@@ -1,13 +1,28 @@
 //! What a check is, and all of them.
 
+use std::collections::BTreeMap;
+
+use pgtailor_model::disuse::DropEvidence;
 use pgtailor_model::finding::Finding;
+use pgtailor_model::name::Oid;
+use pgtailor_model::quantity::Quantity;
 use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::workload::Workload;
 
+mod bloated_index;
 mod dead_rows;
+mod duplicate_index;
+mod hot_blocking_index;
 mod invalid_index;
+mod low_cardinality_index;
+mod many_indexes;
 mod missing_index;
 mod missing_statistics;
+mod outdated_collation;
+mod redundant_index;
+mod unindexed_foreign_key;
+mod unselective_index;
+mod unused_index;
 
 /// What checks look at.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +31,19 @@ pub struct Subject<'a> {
     pub snapshot: &'a Snapshot,
     /// The statements of the same database, understood; empty when none were recorded.
     pub workload: &'a Workload,
+    /// What a fresh build of each index would take, in bytes, estimated, by the index's OID; those of which nothing can be said are not in it.
+    pub fresh_sizes: &'a BTreeMap<Oid, Quantity>,
+    /// What entitles to drop an index, the same that the rollout asks for.
+    pub drop_evidence: &'a DropEvidence,
+}
+
+impl<'a> Subject<'a> {
+    /// A snapshot with its workload, no sizes and the usual evidence.
+    pub fn new(snapshot: &'a Snapshot, workload: &'a Workload) -> Self {
+        static NO_SIZES: BTreeMap<Oid, Quantity> = BTreeMap::new();
+        static USUAL: DropEvidence = DropEvidence::usual();
+        Self { snapshot, workload, fresh_sizes: &NO_SIZES, drop_evidence: &USUAL }
+    }
 }
 
 /// One kind of problem.
@@ -33,8 +61,22 @@ pub trait Check: Sync {
 }
 
 /// Every check, in the order of the manual: what queries suffer from first, then what maintenance owes.
-pub static ALL: &[&dyn Check] =
-    &[&missing_index::MissingIndex, &invalid_index::InvalidIndex, &missing_statistics::MissingStatistics, &dead_rows::DeadRows];
+pub static ALL: &[&dyn Check] = &[
+    &missing_index::MissingIndex,
+    &unindexed_foreign_key::UnindexedForeignKey,
+    &outdated_collation::OutdatedCollation,
+    &invalid_index::InvalidIndex,
+    &missing_statistics::MissingStatistics,
+    &unselective_index::UnselectiveIndex,
+    &low_cardinality_index::LowCardinalityIndex,
+    &unused_index::UnusedIndex,
+    &duplicate_index::DuplicateIndex,
+    &redundant_index::RedundantIndex,
+    &hot_blocking_index::HotBlockingIndex,
+    &many_indexes::ManyIndexes,
+    &bloated_index::BloatedIndex,
+    &dead_rows::DeadRows,
+];
 
 #[cfg(test)]
 mod tests {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use pgtailor_model::activity::{Activity, Rest, Statements, TableActivity};
-use pgtailor_model::catalog::{Catalog, Column, ColumnStatistics, Index, Table, TableKind};
+use jiff::{SignedDuration, Timestamp};
+use pgtailor_model::activity::{Activity, IndexActivity, Rest, Statements, TableActivity};
+use pgtailor_model::catalog::{Catalog, Column, ColumnStatistics, ForeignKey, Index, Table, TableKind};
 use pgtailor_model::index::{Direction, IndexDefinition, Nulls};
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::shape::{Comparison, Operand, OrderKey, Predicate, Service, Shape, Subject};
@@ -87,11 +87,21 @@ impl Fixture {
         self.edit(name, |table| table.partition_of = Some(parent))
     }
 
+    /// Adds a foreign key.
+    pub(crate) fn foreign_key(self, name: &str, key: ForeignKey) -> Self {
+        self.edit(name, |table| table.foreign_keys.push(key))
+    }
+
+    /// Changes the pages of a table.
+    pub(crate) fn pages(self, name: &str, pages: u64) -> Self {
+        self.edit(name, |table| table.pages = Pages(pages))
+    }
+
     /// Sets the distinct values of a column.
     pub(crate) fn distinct(self, name: &str, column: &str, distinct: f64) -> Self {
         self.edit(name, |table| {
             let column = table.columns.iter_mut().find(|known| known.name == column).expect("a column of the fixture");
-            column.statistics = Some(ColumnStatistics { null_fraction: 0.0, average_width: 4, distinct });
+            column.statistics = Some(ColumnStatistics { average_width: 4, distinct, ..ColumnStatistics::default() });
         })
     }
 
@@ -119,6 +129,32 @@ impl Fixture {
         let oid = self.oid(name);
         self.snapshot.activity.tables.insert(oid, activity);
         self
+    }
+
+    /// Counts `scans` and the entries that they read for the last index that was added to `table`.
+    pub(crate) fn scanned(mut self, table: &str, scans: u64, entries_read: u64) -> Self {
+        let oid = self.last_oid(table);
+        let activity = IndexActivity { scans, entries_read, ..IndexActivity::default() };
+        self.snapshot.activity.indexes.insert(oid, activity);
+        self
+    }
+
+    /// Counters began `days` ago, and no standby reads from here.
+    pub(crate) fn counting_for(mut self, days: i64) -> Self {
+        self.snapshot.activity.since = Some(self.snapshot.captured_at - SignedDuration::from_hours(days * 24));
+        self.snapshot.activity.standbys = Some(0);
+        self
+    }
+
+    /// Pages of the last index that was added to `table`.
+    pub(crate) fn index_pages(self, table: &str, pages: u64) -> Self {
+        self.last_index(table, |index| index.size = Some(Pages(pages).bytes(8192)))
+    }
+
+    /// The OID of the last index that was added to `table`.
+    pub(crate) fn last_oid(&self, table: &str) -> Oid {
+        let table = self.snapshot.catalog.table(&QualifiedName::new("public", table)).expect("a table of the fixture");
+        table.indexes.last().expect("an index of the fixture").oid
     }
 
     /// Says that statements were recorded.

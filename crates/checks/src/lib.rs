@@ -9,6 +9,7 @@
 mod candidate;
 mod check;
 mod family;
+mod indexes;
 mod performance;
 mod reading;
 mod run;

@@ -86,7 +86,7 @@ mod tests {
         let by_x = |table: &str| crate::fixture::shape(fixture.oid(table), &[("x", Comparison::Equal)]);
         let workload = workload(&[("b by x", 70.0, by_x("b")), ("a by x", 30.0, by_x("a"))]);
         let snapshot = fixture.snapshot();
-        let outcome = run(&Subject { snapshot: &snapshot, workload: &workload });
+        let outcome = run(&Subject::new(&snapshot, &workload));
         let seen: Vec<(&str, &str)> =
             outcome.findings.iter().map(|finding| (finding.check.as_str(), finding.table.name.as_str())).collect();
         assert_eq!(seen, [("missing-index", "b"), ("missing-index", "a"), ("invalid-index", "a")]);
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn what_could_not_be_examined_names_its_check() {
         let snapshot = fixture().snapshot();
-        let outcome = run(&Subject { snapshot: &snapshot, workload: &Workload::default() });
+        let outcome = run(&Subject::new(&snapshot, &Workload::default()));
         let checks: Vec<&str> = outcome
             .not_examined
             .iter()

@@ -99,7 +99,7 @@ pub(crate) fn is_served(need: &Need, table: &Table) -> bool {
 /// order. It serves when that covers all of the equality, or enough of it to leave few rows.
 ///
 /// A partial index is given the benefit of the doubt, since whether a condition implies its predicate cannot be told here.
-fn serves(index: &Index, need: &Need, table: &Table) -> bool {
+pub(crate) fn serves(index: &Index, need: &Need, table: &Table) -> bool {
     let Some(definition) = index.definition.as_ref().filter(|_| index.valid) else { return false };
     let keys: Vec<&str> = definition
         .keys

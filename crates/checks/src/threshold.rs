@@ -40,3 +40,59 @@ pub(crate) const TIMES_OVER_TRIGGER: f64 = 3.0;
 
 /// How many statements a finding names.
 pub(crate) const MOST_CAUSES: usize = 10;
+
+/// Indexes of fewer pages are not worth a word about their space, in pages: less than a megabyte.
+pub(crate) const SMALL_INDEX_PAGES: u64 = 100;
+
+/// How long counters must have run before an index without scans is mentioned at all, in hours: a week, with its weekend.
+pub(crate) const UNUSED_MENTIONED_AFTER: i64 = 7 * 24;
+
+/// A wider index that is this many times as large is no full substitute for a narrow one that is used: its scans read as many times the
+/// pages.
+pub(crate) const MUCH_WIDER: f64 = 2.0;
+
+/// From this fraction of the table's rows a scan on, an index reads so many entries that reading the table whole is about as cheap.
+pub(crate) const UNSELECTIVE_SHARE: f64 = 0.1;
+
+/// Scans from which on the mean of what they read says something.
+pub(crate) const ENOUGH_SCANS: u64 = 100;
+
+/// Pages from which on reading a tenth of a table is worth avoiding, in pages: 8 MB.
+pub(crate) const LARGE_TABLE_PAGES: u64 = 1000;
+
+/// From this fraction of its size on an index is said to be bloated. Insertions in no order leave pages 69 % full (ln 2, Yao 1978) where
+/// a build fills 90 %: a quarter less is the normal state of a B-tree, and comes back after every rebuild.
+pub(crate) const BLOAT_SHARE: f64 = 0.4;
+
+/// How far the estimate of a fresh build may be off, as a factor (`crates/pgtailor/tests/bloat.rs` measures it).
+pub(crate) const FRESH_SIZE_ERROR: f64 = 1.15;
+
+/// Space that is worth a warning, in bytes: 100 MB.
+pub(crate) const MUCH_SPACE: u64 = 100 * 1024 * 1024;
+
+/// Updates from which on the share of HOT ones says something of a table.
+pub(crate) const ENOUGH_UPDATES: u64 = 10_000;
+
+/// Below this fraction of HOT updates most of them write an entry to every index.
+pub(crate) const HOT_SHARE_LOW: f64 = 0.5;
+
+/// Updates for each scan from which on an index costs more than it serves; the advisor refuses an index from there on, too.
+pub(crate) const UPDATES_FOR_EACH_SCAN: u64 = 10;
+
+/// Fraction of a table's updates that must be blocked before indexes are blamed.
+pub(crate) const BLOCKED_SHARE: f64 = 0.25;
+
+/// Indexes of one table from which on their number is looked at: the primary key, some four foreign keys, and three more.
+pub(crate) const MANY_INDEXES: usize = 8;
+
+/// Index entries written for each index scan from which on a table's indexes are written more than they are read.
+pub(crate) const ENTRIES_FOR_EACH_SCAN: u64 = 10;
+
+/// Above this fraction of rows changed since the last analyze, sizes that follow from statistics are not told: twice what starts autoanalyze.
+pub(crate) const STALE_SHARE: f64 = 0.2;
+
+/// From this fraction of rows with one value, or with none, a partial index over the rest is a tenth of the size.
+pub(crate) const SAME_VALUE_SHARE: f64 = 0.9;
+
+/// At most this many different values are a kind or a state, of which one can be left out by name.
+pub(crate) const FEW_VALUES: f64 = 10.0;

@@ -17,6 +17,8 @@ pub struct Activity {
     /// Time that sessions spent executing statements in this database since then (`pg_stat_database.active_time`); `None` before
     /// server 14.
     pub active_time: Option<Milliseconds>,
+    /// Of the database as a whole.
+    pub database: DatabaseActivity,
     /// By table.
     pub tables: BTreeMap<Oid, TableActivity>,
     /// By index.
@@ -26,6 +28,24 @@ pub struct Activity {
     pub standbys: Option<u32>,
     /// Statements, when the server records them.
     pub statements: Statements,
+}
+
+/// One row of `pg_stat_database`, and what stands still.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseActivity {
+    /// Transactions since the oldest row that is not frozen (`age(datfrozenxid)`).
+    pub frozen_age: u64,
+    /// The same of multixacts (`mxid_age(datminmxid)`).
+    pub multixact_age: u64,
+    /// Transactions that wrote, since the cluster was made (`pg_snapshot_xmax`), in all of its databases.
+    pub transactions: u64,
+    /// Files written for sorts and hashes that memory did not hold.
+    pub temporary_files: u64,
+    /// What was written to them.
+    pub temporary_bytes: Bytes,
+    /// The oldest transaction of any session, prepared transaction, slot or standby, by how many transactions it is behind; what
+    /// vacuum may not remove. 0 when there is none.
+    pub horizon_age: u64,
 }
 
 /// One row of `pg_stat_all_tables`.
@@ -53,6 +73,8 @@ pub struct TableActivity {
     pub deleted: u64,
     /// Rows changed since the last analyze.
     pub modified_since_analyze: Rows,
+    /// Rows inserted since the last vacuum; 0 before server 13.
+    pub inserted_since_vacuum: Rows,
     /// The later of the last manual and automatic vacuum.
     pub last_vacuum: Option<Timestamp>,
     /// The later of the last manual and automatic analyze.
@@ -68,6 +90,8 @@ pub struct IndexActivity {
     pub entries_read: u64,
     /// Live rows fetched by simple index scans.
     pub rows_fetched: Rows,
+    /// When it was last scanned; `None` when never, and before server 16.
+    pub last_scan: Option<Timestamp>,
 }
 
 /// What `pg_stat_statements` says, or why it says nothing.

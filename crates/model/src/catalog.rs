@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::Carried;
+use crate::change::{Carried, StatisticsDefinition};
 use crate::index::IndexDefinition;
 use crate::name::{Oid, QualifiedName, quote_identifier};
 use crate::unit::{Bytes, Pages, Rows};
@@ -23,6 +23,8 @@ pub struct Catalog {
     pub relation_names: BTreeMap<String, Vec<String>>,
     /// Operator classes by access method and name, with whether it is the default of its type.
     pub operator_classes: Vec<OperatorClass>,
+    /// Sequences outside the server's own schemas, sorted by schema and name.
+    pub sequences: Vec<Sequence>,
 }
 
 /// A table or materialized view.
@@ -44,8 +46,18 @@ pub struct Table {
     pub estimated_rows: Option<Rows>,
     /// The planner's page count (`relpages`).
     pub pages: Pages,
+    /// Pages on which every row is visible to everybody (`relallvisible`), as vacuum last found.
+    pub all_visible: Pages,
     /// Size of the main fork now; `None` where it could not be read.
     pub size: Option<Bytes>,
+    /// Pages of what is stored out of line (`relpages` of its TOAST table); 0 when it has none.
+    pub toast_pages: Pages,
+    /// Storage parameters (`reloptions`) by name.
+    pub parameters: BTreeMap<String, String>,
+    /// Transactions since the oldest row that is not frozen (`age(relfrozenxid)`), its TOAST table included; 0 for what has no rows.
+    pub frozen_age: u64,
+    /// The same of multixacts (`mxid_age(relminmxid)`).
+    pub multixact_age: u64,
     /// The partitioned table that it is a partition of.
     pub partition_of: Option<Oid>,
     /// Further tables whose scans read this one, too (`INHERITS`), in their order.
@@ -54,6 +66,73 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Sorted by name.
     pub indexes: Vec<Index>,
+    /// Sorted by name.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Extended statistics objects, sorted by schema and name.
+    pub extended_statistics: Vec<ExtendedStatistics>,
+}
+
+/// A foreign key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// The constraint's name, unquoted.
+    pub name: String,
+    /// The columns that refer.
+    pub columns: Vec<String>,
+    /// The table that they refer to.
+    pub references: Oid,
+    /// The columns there, one for each.
+    pub referenced_columns: Vec<String>,
+    /// Whether all rows were checked (`convalidated`).
+    pub validated: bool,
+    /// Whether the deletion of a row there looks for rows here: always but for `NO ACTION` and `RESTRICT` it changes them, too.
+    pub on_delete: ReferentialAction,
+}
+
+/// What happens to the rows that refer when what they refer to is deleted (`confdeltype`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReferentialAction {
+    /// It is refused, at the statement's end or when the transaction commits.
+    NoAction,
+    /// It is refused at once.
+    Restrict,
+    /// They are deleted.
+    Cascade,
+    /// Their columns become null.
+    SetNull,
+    /// Their columns get their defaults.
+    SetDefault,
+}
+
+/// An extended statistics object: its columns, and what is collected of them; expressions are not in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtendedStatistics {
+    /// Schema and name.
+    pub name: QualifiedName,
+    /// What is collected, of which columns.
+    pub definition: StatisticsDefinition,
+}
+
+/// A sequence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sequence {
+    /// Schema and name.
+    pub name: QualifiedName,
+    /// The value given last; `None` when none was, or when this role may not see it.
+    pub last_value: Option<i64>,
+    /// The first value.
+    pub start: i64,
+    /// The smallest value.
+    pub least: i64,
+    /// The largest value.
+    pub greatest: i64,
+    /// From one value to the next.
+    pub increment: i64,
+    /// Whether it begins anew at its end.
+    pub cycles: bool,
+    /// The column that it belongs to or is the default of.
+    pub feeds: Option<(Oid, String)>,
 }
 
 /// A view.
@@ -112,12 +191,16 @@ pub struct Column {
     pub type_name: String,
     /// Whether null is refused.
     pub not_null: bool,
+    /// The statistics target of its own (`attstattarget`); `None` for the server's default.
+    pub statistics_target: Option<u16>,
+    /// Whether it is filled with random UUIDs by default (`gen_random_uuid()`, `uuid_generate_v4()`).
+    pub random_uuid: bool,
     /// What the planner knows of its values, without any value; `None` when never analyzed or not readable by this role.
     pub statistics: Option<ColumnStatistics>,
 }
 
 /// The part of `pg_stats` that holds no values.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ColumnStatistics {
     /// Fraction of nulls, 0 to 1.
     pub null_fraction: f64,
@@ -125,6 +208,14 @@ pub struct ColumnStatistics {
     pub average_width: u32,
     /// Number of distinct values that are not null; negative encodings of `pg_stats.n_distinct` are resolved against the row estimate.
     pub distinct: f64,
+    /// Between the order of the values and of the rows on disk, -1 to 1; `None` for types without order.
+    pub correlation: Option<f64>,
+    /// How many most common values the planner knows by name.
+    pub most_common: u32,
+    /// Fraction of all rows that has the most common value; 0 when none is known.
+    pub most_common_fraction: f64,
+    /// Fraction of all rows that has the last of the most common values; 0 when none is known.
+    pub least_common_fraction: f64,
 }
 
 /// An index that exists.
@@ -148,6 +239,8 @@ pub struct Index {
     pub replica_identity: bool,
     /// `indisclustered`.
     pub clustered: bool,
+    /// Whether it is sorted by rules of a collation of which the operating system has another version now; `None` when that is unknown.
+    pub collation_outdated: Option<bool>,
     /// Size now; `None` where it could not be read.
     pub size: Option<Bytes>,
     /// The index of the partitioned table that it is attached to.
@@ -243,6 +336,7 @@ impl Index {
             constraint: None,
             replica_identity: false,
             clustered: false,
+            collation_outdated: None,
             size: None,
             attached_to: None,
             carries: Carried::default(),
@@ -253,7 +347,15 @@ impl Index {
 impl Column {
     /// A column that may be null and was never analyzed.
     pub fn new(number: i16, name: impl Into<String>, type_name: impl Into<String>) -> Self {
-        Self { number, name: name.into(), type_name: type_name.into(), not_null: false, statistics: None }
+        Self {
+            number,
+            name: name.into(),
+            type_name: type_name.into(),
+            not_null: false,
+            statistics_target: None,
+            random_uuid: false,
+            statistics: None,
+        }
     }
 }
 
@@ -269,11 +371,18 @@ impl Table {
             ours: true,
             estimated_rows: None,
             pages: Pages(0),
+            all_visible: Pages(0),
             size: None,
+            toast_pages: Pages(0),
+            parameters: BTreeMap::new(),
+            frozen_age: 0,
+            multixact_age: 0,
             partition_of: None,
             inherits: Vec::new(),
             columns: Vec::new(),
             indexes: Vec::new(),
+            foreign_keys: Vec::new(),
+            extended_statistics: Vec::new(),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod change;
 pub mod construct;
 pub mod declared;
 pub mod diagnosis;
+pub mod disuse;
 pub mod finding;
 pub mod index;
 pub mod ledger;

@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::planner::PlannerInputs;
 
 /// Version of the snapshot file's format. A reader refuses other versions with a clear sentence.
-pub const SNAPSHOT_VERSION: u32 = 3;
+pub const SNAPSHOT_VERSION: u32 = 4;
 
 /// One database at one moment. Enough to repeat any decision offline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,11 +1,17 @@
 //! Observe and find: a snapshot, and everything that the pure crates make of it.
 
+use std::collections::BTreeMap;
+
 use pgtailor_advisor::catalog::judge;
+use pgtailor_advisor::size::estimated_rebuilt_size;
 use pgtailor_checks::{Outcome, Subject, table_performance};
 use pgtailor_model::activity::Statements;
 use pgtailor_model::advice::Counsel;
+use pgtailor_model::catalog::{Index, TableKind};
 use pgtailor_model::declared::{DeclaredIndex, Judged};
+use pgtailor_model::name::Oid;
 use pgtailor_model::performance::TablePerformance;
+use pgtailor_model::quantity::Quantity;
 use pgtailor_model::rollout::Rollout;
 use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::workload::Workload;
@@ -89,11 +95,22 @@ pub(crate) fn fitting(judged: Vec<Judged>) -> Result<Vec<Judged>, Error> {
 
 fn assemble(snapshot: Snapshot, judged: Vec<Judged>, options: &Options) -> Analysis {
     let workload = recorded_workload(&snapshot);
-    let outcome = pgtailor_checks::run(&Subject { snapshot: &snapshot, workload: &workload });
+    let fresh_sizes = fresh_sizes(&snapshot);
+    let drop_evidence = &options.evidence;
+    let subject = Subject { fresh_sizes: &fresh_sizes, drop_evidence, ..Subject::new(&snapshot, &workload) };
+    let outcome = pgtailor_checks::run(&subject);
     let performance = table_performance(&snapshot);
     let counsel = Counsel::NotAsked;
     let rollout = rollout(&snapshot, &judged, &outcome, options, &counsel);
     Analysis { snapshot, workload, performance, outcome, judged, counsel, rollout }
+}
+
+/// What each valid B-tree of `snapshot` would take right after a `REINDEX`, in bytes, estimated; without those of which statistics do not
+/// tell: over expressions, most partial ones, and those on tables that were never analyzed.
+pub fn fresh_sizes(snapshot: &Snapshot) -> BTreeMap<Oid, Quantity> {
+    let is_btree = |index: &Index| index.valid && index.definition.as_ref().is_some_and(|one| one.method == "btree");
+    let indexes = snapshot.catalog.indexes().filter(|(table, index)| table.kind != TableKind::Partitioned && is_btree(index));
+    indexes.filter_map(|(table, index)| Some((index.oid, estimated_rebuilt_size(index, table, &snapshot.server)?))).collect()
 }
 
 /// What `pg_stat_statements` recorded, understood; nothing where it is not there.

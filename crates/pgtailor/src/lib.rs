@@ -36,7 +36,7 @@ mod undo;
 mod workload;
 
 pub use advise::{AdviseOptions, MAX_COLUMNS, MINIMAL_GAIN, advise, advise_snapshot};
-pub use analysis::{Analysis, analyze, capture, examine};
+pub use analysis::{Analysis, analyze, capture, examine, fresh_sizes};
 pub use catalog::{CatalogSource, load_catalog};
 pub use doctor::{Role, examine_setup, least_privilege_script};
 pub use drops::drop_evidence;

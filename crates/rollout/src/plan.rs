@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgtailor_model::change::{Change, ChangeClass};
+use pgtailor_model::disuse::DropEvidence;
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::rollout::{Estimate, LeftOut, Rollout};
 use pgtailor_model::snapshot::Snapshot;
 
-use crate::evidence::{self, DropEvidence};
+use crate::evidence;
 use crate::guard;
 use crate::partitioned::over_partitions;
 use crate::step::step;

@@ -87,13 +87,7 @@ fn catalog() -> Result<Catalog, Box<dyn Error>> {
     for number in 0..TABLES {
         let mut columns = Vec::with_capacity(COLUMNS);
         for column in 0..COLUMNS {
-            columns.push(Column {
-                number: i16::try_from(column + 1)?,
-                name: format!("c{column}"),
-                type_name: "text".to_owned(),
-                not_null: false,
-                statistics: None,
-            });
+            columns.push(Column::new(i16::try_from(column + 1)?, format!("c{column}"), "text"));
         }
         tables.push(Table {
             estimated_rows: Some(Rows(1_000_000)),

@@ -106,12 +106,12 @@ impl Fixture {
 
     /// Distinct values of a column, which are four bytes wide and never null.
     pub(super) fn distinct(self, name: &str, column: &str, distinct: f64) -> Self {
-        self.statistics(name, column, ColumnStatistics { null_fraction: 0.0, average_width: 4, distinct })
+        self.statistics(name, column, ColumnStatistics { average_width: 4, distinct, ..ColumnStatistics::default() })
     }
 
     /// The mean width of a column.
     pub(super) fn width(self, name: &str, column: &str, average_width: u32) -> Self {
-        self.statistics(name, column, ColumnStatistics { null_fraction: 0.0, average_width, distinct: 1000.0 })
+        self.statistics(name, column, ColumnStatistics { average_width, distinct: 1000.0, ..ColumnStatistics::default() })
     }
 
     /// What is known of a column.

@@ -50,6 +50,21 @@ pub struct StorageParameters {
     pub pages_per_range: Option<u32>,
 }
 
+impl StorageParameters {
+    /// Those of an index that exists, as `pg_class.reloptions` has them: `name=value`, values as they were written.
+    pub fn of(parameters: &[String]) -> Self {
+        let value = |name: &str| parameters.iter().find_map(|parameter| parameter.strip_prefix(name)?.strip_prefix('='));
+        Self {
+            fillfactor: value("fillfactor").and_then(|text| text.parse().ok()),
+            // `parse_bool` in `bool.c` takes any beginning of these words.
+            deduplicate_items: !value("deduplicate_items").is_some_and(|text| {
+                matches!(text.to_lowercase().as_str(), "off" | "of" | "false" | "fals" | "fal" | "fa" | "f" | "no" | "n" | "0")
+            }),
+            pages_per_range: value("pages_per_range").and_then(|text| text.parse().ok()),
+        }
+    }
+}
+
 /// What `CREATE INDEX` takes when nothing is said.
 impl Default for StorageParameters {
     fn default() -> Self {
@@ -109,4 +124,17 @@ pub struct KeyInputs {
     pub shared_prefix: f64,
     /// What is inside a value, for methods that index that.
     pub elements: Option<ElementInputs>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn storage_parameters_are_read_as_the_server_keeps_them() {
+        let parameters = ["fillfactor=70".to_owned(), "deduplicate_items=OFF".to_owned()];
+        let expected = StorageParameters { fillfactor: Some(70), deduplicate_items: false, pages_per_range: None };
+        assert_eq!(StorageParameters::of(&parameters), expected);
+        assert_eq!(StorageParameters::of(&[]), StorageParameters::default());
+    }
 }

@@ -208,10 +208,8 @@ mod tests {
     use super::*;
 
     fn values(type_name: &str, average_width: u32) -> Values {
-        let statistics = ColumnStatistics { null_fraction: 0.0, average_width, distinct: 1.0 };
-        let column =
-            Column { number: 1, name: "c".to_owned(), type_name: type_name.to_owned(), not_null: false, statistics: None };
-        Values::of(&column, &statistics)
+        let statistics = ColumnStatistics { average_width, distinct: 1.0, ..ColumnStatistics::default() };
+        Values::of(&Column::new(1, "c", type_name), &statistics)
     }
 
     fn check(types: &[(&str, u32)], has_null: bool, expected: f64) {
@@ -233,17 +231,10 @@ mod tests {
 
     #[test]
     fn what_compares_equal_with_other_bytes_is_not_merged() {
-        let column = |type_name: &str| Column {
-            number: 1,
-            name: "c".to_owned(),
-            type_name: type_name.to_owned(),
-            not_null: false,
-            statistics: None,
-        };
         for (name, expected) in
             [("numeric(12,2)", false), ("text[]", false), ("int8range", false), ("text", true), ("uuid", true)]
         {
-            assert_eq!(can_be_merged(&column(name)), expected, "{name}");
+            assert_eq!(can_be_merged(&Column::new(1, "c", name)), expected, "{name}");
         }
     }
 }

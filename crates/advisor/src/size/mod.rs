@@ -22,7 +22,7 @@ pub use inputs::{AccessMethod, IndexInputs, KeyInputs, StorageParameters};
 pub use layout::Values;
 pub use rows::{estimated_rows, nulls_kept};
 
-use pgtailor_model::catalog::Table;
+use pgtailor_model::catalog::{Index, Table};
 use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::planner::GinCounters;
 use pgtailor_model::quantity::{Quantity, Unit};
@@ -71,6 +71,16 @@ pub fn predict(inputs: &IndexInputs) -> PredictedIndex {
 /// Within a factor of 1.3 on the indexes that it was compared with, except where `ANALYZE` was wrong itself (see [`predict`]). Later writes
 /// split pages and make an index larger.
 pub fn estimated_size(definition: &IndexDefinition, table: &Table, server: &Server) -> Option<Quantity> {
-    let pages = predict(&snapshot::inputs(definition, table, server)?).pages;
-    Some(Quantity::estimated(count_as_f64(pages.0) * f64::from(server.block_size), Unit::Bytes))
+    Some(size_of(&snapshot::inputs(definition, table, server)?, server))
+}
+
+/// Size of an index that exists right after a `REINDEX`, in bytes, with the storage parameters that it has; `None` where
+/// [`estimated_size`] has none.
+pub fn estimated_rebuilt_size(index: &Index, table: &Table, server: &Server) -> Option<Quantity> {
+    let inputs = snapshot::inputs(index.definition.as_ref()?, table, server)?;
+    Some(size_of(&IndexInputs { storage: StorageParameters::of(&index.carries.parameters), ..inputs }, server))
+}
+
+fn size_of(inputs: &IndexInputs, server: &Server) -> Quantity {
+    Quantity::estimated(count_as_f64(predict(inputs).pages.0) * f64::from(server.block_size), Unit::Bytes)
 }

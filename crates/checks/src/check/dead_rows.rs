@@ -106,7 +106,7 @@ mod tests {
     use crate::fixture::{Fixture, activity};
 
     fn found(fixture: Fixture) -> Vec<Finding> {
-        DeadRows.find(&Subject { snapshot: &fixture.snapshot(), workload: &Workload::default() })
+        DeadRows.find(&Subject::new(&fixture.snapshot(), &Workload::default()))
     }
 
     fn jobs(live: u64, dead: u64) -> Fixture {
@@ -138,7 +138,8 @@ mod tests {
     #[test]
     fn says_which_tables_have_no_counters() {
         let snapshot = Fixture::new().table("jobs", 500, &["a"]).snapshot();
-        let subject = Subject { snapshot: &snapshot, workload: &Workload::default() };
+        let workload = Workload::default();
+        let subject = Subject::new(&snapshot, &workload);
         assert_eq!(DeadRows.find(&subject), []);
         assert_eq!(DeadRows.not_examined(&subject)[0].object, "jobs");
     }

@@ -2,10 +2,10 @@
 
 use pgtailor_model::catalog::{Index, Table, TableKind};
 use pgtailor_model::finding::{Evidence, Finding, Severity};
-use pgtailor_model::name::{printable, quote_identifier};
-use pgtailor_model::quantity::{Quantity, Unit};
+use pgtailor_model::name::printable;
 
 use super::{Check, Subject};
+use crate::indexes::{drop_change, drop_statement, has_twin, size_evidence};
 
 /// Indexes that queries may not use.
 ///
@@ -13,7 +13,8 @@ use super::{Check, Subject};
 ///
 /// Indexes with `indisvalid` false. On an ordinary table that is the remainder of a `CREATE INDEX CONCURRENTLY` or `REINDEX
 /// CONCURRENTLY` that failed, or one that is running at this moment; on a partitioned table it means that some partition has no
-/// matching index yet.
+/// matching index yet. What a `REINDEX CONCURRENTLY` left beside the index that it was for (`_ccnew` before the exchange, `_ccold` after
+/// it) is told apart: the index itself is whole, so the leftover is dropped and nothing is built again.
 ///
 /// # Why it matters
 ///
@@ -52,7 +53,13 @@ impl Check for InvalidIndex {
 impl InvalidIndex {
     fn finding(&self, table: &Table, index: &Index) -> Finding {
         let shown = printable(&index.name);
-        let statement = format!("{}.{}", quote_identifier(&table.name.schema), quote_identifier(&index.name));
+        let statement = drop_statement(table, index);
+        let cost = match (index.live, index.ready) {
+            (false, _) => "it is half dropped",
+            (true, true) => "every write maintains it and no query may use it",
+            (true, false) => "it takes space and no query may use it",
+        };
+        let leftover = leftover(table, index);
         let (severity, problem, advice) = if table.kind == TableKind::Partitioned {
             (
                 Severity::Notice,
@@ -64,26 +71,30 @@ impl InvalidIndex {
                  ALTER INDEX … ATTACH PARTITION; with the last one it becomes valid"
                     .to_owned(),
             )
-        } else {
-            let cost = match (index.live, index.ready) {
-                (false, _) => "it is half dropped",
-                (true, true) => "every write maintains it and no query may use it",
-                (true, false) => "it takes space and no query may use it",
+        } else if let Some(leftover) = leftover {
+            let whose = match leftover {
+                Leftover::New => "the new index of a REINDEX CONCURRENTLY that did not finish",
+                Leftover::Old => "the old index of a REINDEX CONCURRENTLY that was not dropped at its end",
             };
+            (
+                Severity::Warning,
+                format!("index {shown} of {} is invalid, {whose}: {cost}", table.name),
+                format!(
+                    "if pg_stat_progress_create_index shows no rebuild, run {statement}; a valid index of the same definition is there, so \
+                     nothing is built again"
+                ),
+            )
+        } else {
             (
                 Severity::Warning,
                 format!("index {shown} of {} is invalid: {cost}", table.name),
                 format!(
                     "a snapshot cannot tell a failed build from a running one: if pg_stat_progress_create_index shows no build of \
-                     it, run DROP INDEX CONCURRENTLY {}; and build it again",
-                    printable(&statement)
+                     it, run {statement}; and build it again"
                 ),
             )
         };
-        let size = index.size.map(|size| Evidence {
-            label: "size of the index".to_owned(),
-            quantity: Quantity::measured(size.as_f64(), Unit::Bytes),
-        });
+        let size: Option<Evidence> = index.size.map(|size| size_evidence("size of the index", size));
         Finding {
             check: self.name().to_owned(),
             severity,
@@ -92,21 +103,41 @@ impl InvalidIndex {
             evidence: size.into_iter().collect(),
             statements: Vec::new(),
             advice,
-            remedy: None,
+            // The new one becomes the valid one when the rebuild is still running; the old one never does.
+            remedy: drop_change(table, index).filter(|_| leftover == Some(Leftover::Old)),
         }
     }
 }
 
+/// Which index of a rebuild was left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leftover {
+    New,
+    Old,
+}
+
+/// What a `REINDEX CONCURRENTLY` left beside a valid index of the same definition (`ReindexRelationConcurrently` in `indexcmds.c`).
+///
+/// The name alone says little: anybody may call an index so, and the server cuts the original's name to make room (`faults` F70).
+fn leftover(table: &Table, index: &Index) -> Option<Leftover> {
+    // `ChooseRelationName` numbers the names that are taken.
+    let name = index.name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let which = [("_ccnew", Leftover::New), ("_ccold", Leftover::Old)].into_iter().find(|(ending, _)| name.ends_with(ending));
+    which.filter(|_| has_twin(table, index)).map(|(_, which)| which)
+}
+
 #[cfg(test)]
 mod tests {
+    use pgtailor_model::change::Change;
     use pgtailor_model::index::IndexDefinition;
+    use pgtailor_model::quantity::Unit;
     use pgtailor_model::workload::Workload;
 
     use super::*;
     use crate::fixture::Fixture;
 
     fn found(fixture: Fixture) -> Vec<Finding> {
-        InvalidIndex.find(&Subject { snapshot: &fixture.snapshot(), workload: &Workload::default() })
+        InvalidIndex.find(&Subject::new(&fixture.snapshot(), &Workload::default()))
     }
 
     fn orders() -> Fixture {
@@ -128,6 +159,20 @@ mod tests {
         let findings = found(orders().kind("orders", TableKind::Partitioned).last_index("orders", |index| index.valid = false));
         assert_eq!(findings[0].severity, Severity::Notice);
         assert!(!findings[0].advice.contains("DROP"));
+    }
+
+    #[test]
+    fn what_a_rebuild_left_is_dropped_and_not_built_again() {
+        let beside = |name: &'static str| {
+            let fixture = orders().index("orders", IndexDefinition::btree(["a"]));
+            found(fixture.last_index("orders", |index| (index.name, index.valid) = (name.to_owned(), false)))
+        };
+        let (new, old) = (beside("orders_index_1_ccnew"), beside("orders_index_1_ccold2"));
+        assert!(new[0].advice.contains("nothing is built again"), "{}", new[0].advice);
+        assert_eq!(new[0].remedy, None, "it may be in building");
+        assert!(matches!(&old[0].remedy, Some(Change::DropIndex { name, .. }) if name == "orders_index_1_ccold2"));
+        let alone = orders().last_index("orders", |index| (index.name, index.valid) = ("orders_ccold".to_owned(), false));
+        assert_eq!(found(alone)[0].remedy, None, "there is no valid one beside it");
     }
 
     #[test]

@@ -227,7 +227,7 @@ mod tests {
     use crate::fixture::{Fixture, activity, order_key, shape, workload};
 
     fn found(fixture: Fixture, workload: &Workload) -> Vec<Finding> {
-        MissingIndex.find(&Subject { snapshot: &fixture.snapshot(), workload })
+        MissingIndex.find(&Subject::new(&fixture.snapshot(), workload))
     }
 
     fn suffering() -> TableActivity {
@@ -295,7 +295,7 @@ mod tests {
         let by_status = shape(fixture.oid("orders"), &[("status", Comparison::Equal)]);
         let workload = workload(&[("by status", 9.0, by_status)]);
         let snapshot = fixture.snapshot();
-        let subject = Subject { snapshot: &snapshot, workload: &workload };
+        let subject = Subject::new(&snapshot, &workload);
         assert_eq!(MissingIndex.find(&subject), []);
         assert!(MissingIndex.not_examined(&subject)[0].reason.contains("most rows"));
     }
@@ -318,7 +318,7 @@ mod tests {
             reason: "the extension is not installed".to_owned(),
             remedy: "run CREATE EXTENSION pg_stat_statements".to_owned(),
         };
-        let findings = MissingIndex.find(&Subject { snapshot: &snapshot, workload: &Workload::default() });
+        let findings = MissingIndex.find(&Subject::new(&snapshot, &Workload::default()));
         assert!(findings[0].problem.contains("by which columns cannot be told"));
         assert!(findings[0].advice.starts_with("run CREATE EXTENSION pg_stat_statements"));
         assert_eq!((findings[0].severity, findings[0].statements.len()), (Severity::Warning, 0));
@@ -327,7 +327,8 @@ mod tests {
     #[test]
     fn missing_counters_are_not_zero() {
         let snapshot = Fixture::new().table("orders", 500, &["id"]).recorded().snapshot();
-        let subject = Subject { snapshot: &snapshot, workload: &Workload::default() };
+        let workload = Workload::default();
+        let subject = Subject::new(&snapshot, &workload);
         assert_eq!(MissingIndex.find(&subject), []);
         assert_eq!(MissingIndex.not_examined(&subject)[0].reason, "no counters were captured");
     }

@@ -117,7 +117,7 @@ mod tests {
     use crate::fixture::{Fixture, activity};
 
     fn found(fixture: Fixture) -> Vec<Finding> {
-        MissingStatistics.find(&Subject { snapshot: &fixture.snapshot(), workload: &Workload::default() })
+        MissingStatistics.find(&Subject::new(&fixture.snapshot(), &Workload::default()))
     }
 
     fn orders(counters: TableActivity) -> Fixture {

@@ -181,6 +181,7 @@ fn raw_index(row: &Row) -> RawIndex {
             constraint: kind.map(|kind| Constraint { name: row.get("constraint_name"), kind }),
             replica_identity: row.get("replica_identity"),
             clustered: row.get("clustered"),
+            collation_outdated: None,
             size: None,
             attached_to: row.get::<_, Option<u32>>("attached_to").map(Oid),
             carries: Carried {

@@ -9,6 +9,8 @@
 //! changes during the capture is left out with a reason rather than described wrongly.
 
 mod activity;
+mod collations;
+mod constraints;
 pub(crate) mod deparse;
 mod dictionary;
 pub mod file;
@@ -17,6 +19,7 @@ mod indexes;
 pub(crate) mod pieces;
 mod planner;
 mod query;
+mod sequences;
 mod server;
 mod statement_text;
 mod statements;
@@ -84,15 +87,20 @@ pub async fn capture(session: &mut ReadOnlySession, options: &CaptureOptions) ->
     let dictionary = dictionary::Dictionary::read(&transaction).await?;
     let mut tables = tables::read_tables(&transaction, server.version, Scope::Database, &mut not_examined).await?;
     indexes::read_indexes(&mut transaction, server.version, Scope::Database, &dictionary, &mut tables, &mut not_examined).await?;
+    collations::read_outdated(&transaction, server.version, &mut tables.tables).await?;
+    constraints::read_foreign_keys(&transaction, &mut tables.tables).await?;
+    constraints::read_extended_statistics(&transaction, &mut tables.tables).await?;
     let catalog = Catalog {
         tables: tables.tables,
         views: views::read_views(&mut transaction, &mut not_examined).await?,
         functions: views::read_functions(&transaction).await?,
         relation_names: tables::read_relation_names(&transaction).await?,
         operator_classes: dictionary.operator_classes(),
+        sequences: sequences::read_sequences(&mut transaction, &mut not_examined).await?,
     };
     let (since, active_time) = activity::read_period(&transaction, server.version).await?;
-    let (table_counters, index_counters) = activity::read_counters(&transaction, &catalog).await?;
+    let (table_counters, index_counters) = activity::read_counters(&transaction, server.version, &catalog).await?;
+    let database = activity::read_database(&transaction).await?;
     let standbys = Some(activity::read_standbys(&transaction).await?);
     let statements =
         statements::read_statements(&mut transaction, &server, &capabilities, &settings, options.statements, &mut not_examined)
@@ -111,7 +119,15 @@ pub async fn capture(session: &mut ReadOnlySession, options: &CaptureOptions) ->
         capabilities,
         settings,
         catalog,
-        activity: Activity { since, active_time, tables: table_counters, indexes: index_counters, standbys, statements },
+        activity: Activity {
+            since,
+            active_time,
+            database,
+            tables: table_counters,
+            indexes: index_counters,
+            standbys,
+            statements,
+        },
         planner,
         not_examined,
     })

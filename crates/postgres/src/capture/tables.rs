@@ -22,28 +22,40 @@ const OF_INTEREST: &str = r"
 const TABLES: &str = "\
 SELECT /* pgtailor */ c.oid AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence AS persistence,
        pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') OR pg_has_role(c.relowner, '{set}') AS ours,
-       c.reltuples AS tuples, c.relpages AS pages, i.inhparent AS parent,
+       c.reltuples AS tuples, c.relpages AS pages, c.relallvisible AS all_visible, i.inhparent AS parent,
+       c.reloptions AS parameters, coalesce(t.relpages, 0) AS toast_pages,
+       GREATEST(CASE WHEN c.relfrozenxid <> '0' THEN age(c.relfrozenxid) END,
+                CASE WHEN t.relfrozenxid <> '0' THEN age(t.relfrozenxid) END) AS frozen_age,
+       GREATEST(CASE WHEN c.relminmxid <> '0' THEN mxid_age(c.relminmxid) END,
+                CASE WHEN t.relminmxid <> '0' THEN mxid_age(t.relminmxid) END) AS multixact_age,
        ARRAY(SELECT h.inhparent FROM pg_catalog.pg_inherits h
               WHERE h.inhrelid = c.oid AND NOT c.relispartition ORDER BY h.inhseqno) AS inherits,
        c.relrowsecurity AND row_security_active(c.oid) AS filtered
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_inherits i ON c.relispartition AND i.inhrelid = c.oid
+  LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
  WHERE";
 
 const COLUMNS: &str = "\
 SELECT /* pgtailor */ a.attrelid AS table, a.attnum AS number, a.attname AS name, a.attnotnull AS not_null,
        format_type(a.atttypid, a.atttypmod) AS type_name, a.atttypid AS type, a.attcollation AS collation,
+       nullif(a.attstattarget::int4, -1) AS statistics_target,
+       coalesce(d.adbin::text ~ (SELECT ':funcid (' || string_agg(p.oid::text, '|') || ') ' FROM pg_catalog.pg_proc p
+                                  WHERE p.proname IN ('gen_random_uuid', 'uuid_generate_v4', 'uuidv4')), false) AS random_uuid,
        has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE";
 
 /// The columns of `pg_stats` that hold no values. A partitioned table has inherited statistics only; elsewhere they would mix in the
 /// children's.
 const STATISTICS: &str = r"SELECT /* pgtailor */ s.schemaname AS schema, s.tablename AS table, s.attname AS column, s.inherited AS inherited,
-       s.null_frac AS null_fraction, s.avg_width AS width, s.n_distinct AS n_distinct
+       s.null_frac AS null_fraction, s.avg_width AS width, s.n_distinct AS n_distinct, s.correlation AS correlation,
+       coalesce(cardinality(s.most_common_freqs), 0) AS most_common, s.most_common_freqs[1] AS most_common_fraction,
+       s.most_common_freqs[cardinality(s.most_common_freqs)] AS least_common_fraction
   FROM pg_catalog.pg_stats s
  WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'";
 
@@ -105,7 +117,7 @@ pub(super) async fn read_tables(
         if row.get("filtered") {
             hidden.insert(name.clone());
         }
-        let pages = Pages(u64::try_from(row.get::<_, i32>("pages")).unwrap_or_default());
+        let pages = Pages(natural(row.get("pages")));
         tables.push(Table {
             oid,
             name,
@@ -122,11 +134,18 @@ pub(super) async fn read_tables(
             ours: row.get("ours"),
             estimated_rows: estimated_rows(row.get("tuples"), pages, server_version),
             pages,
+            all_visible: Pages(natural(row.get("all_visible"))),
             size: None,
+            toast_pages: Pages(natural(row.get("toast_pages"))),
+            parameters: storage_parameters(row.get("parameters")),
+            frozen_age: row.get::<_, Option<i32>>("frozen_age").map(natural).unwrap_or_default(),
+            multixact_age: row.get::<_, Option<i32>>("multixact_age").map(natural).unwrap_or_default(),
             partition_of: row.get::<_, Option<u32>>("parent").map(Oid),
             inherits: row.get::<_, Vec<u32>>("inherits").into_iter().map(Oid).collect(),
             columns: Vec::new(),
             indexes: Vec::new(),
+            foreign_keys: Vec::new(),
+            extended_statistics: Vec::new(),
         });
     })
     .await?;
@@ -147,6 +166,8 @@ pub(super) async fn read_tables(
             name: row.get("name"),
             type_name: row.get("type_name"),
             not_null: row.get("not_null"),
+            statistics_target: row.get::<_, Option<i32>>("statistics_target").and_then(|target| u16::try_from(target).ok()),
+            random_uuid: row.get("random_uuid"),
             statistics: None,
         });
     })
@@ -191,10 +212,25 @@ async fn read_statistics(transaction: &Transaction<'_>, tables: &mut [Table]) ->
                 null_fraction,
                 average_width: u32::try_from(row.get::<_, i32>("width")).unwrap_or_default(),
                 distinct,
+                correlation: row.get::<_, Option<f32>>("correlation").map(f64::from),
+                most_common: row.get::<_, i32>("most_common").try_into().unwrap_or_default(),
+                most_common_fraction: row.get::<_, Option<f32>>("most_common_fraction").map(f64::from).unwrap_or_default(),
+                least_common_fraction: row.get::<_, Option<f32>>("least_common_fraction").map(f64::from).unwrap_or_default(),
             });
         }
     })
     .await
+}
+
+/// A count that the catalogs keep as `integer`, where it is never negative.
+fn natural(count: i32) -> u64 {
+    u64::try_from(count).unwrap_or_default()
+}
+
+/// `reloptions` by name.
+fn storage_parameters(options: Option<Vec<String>>) -> BTreeMap<String, String> {
+    let pair = |option: String| option.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    options.unwrap_or_default().into_iter().filter_map(pair).collect()
 }
 
 /// `pg_class.reltuples` decoded: -1 is "never vacuumed or analyzed" since version 14; before, that was 0 rows on 0 pages.

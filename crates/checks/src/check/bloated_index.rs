@@ -1,0 +1,171 @@
+//! `bloated-index`: B-trees that are much larger than a rebuild would make them.
+
+use pgtailor_model::catalog::{Index, Table, TableKind};
+use pgtailor_model::finding::{Evidence, Finding, Severity};
+use pgtailor_model::name::printable;
+use pgtailor_model::quantity::{Quantity, Unit};
+use pgtailor_model::snapshot::{NotExamined, Snapshot};
+use pgtailor_model::unit::{Bytes, f64_as_count};
+
+use super::{Check, Subject};
+use crate::family::rows;
+use crate::indexes::{is_small, rebuild_change, size_evidence, sql_name, unexamined};
+use crate::threshold::{BLOAT_SHARE, FRESH_SIZE_ERROR, MUCH_SPACE, STALE_SHARE};
+
+/// B-trees that hold much space without entries.
+///
+/// # What it finds
+///
+/// Valid B-trees of at least 100 pages of which a rebuild would free two fifths and more. What a fresh build takes is computed from the
+/// statistics as `CREATE INDEX` lays pages out, with the index's fill factor; the sentence says how far that may be off, and an index is
+/// told only when the smaller figure is large enough as well.
+///
+/// # Why it matters
+///
+/// Every scan reads more pages, and memory holds less that is of use. Deletes and updates leave room that is only used again by keys of the
+/// same pages; vacuum does not give it back.
+///
+/// # Example
+///
+/// ```sql
+/// DELETE FROM events WHERE created_at < now() - interval '1 year' AND NOT important;
+/// ```
+///
+/// # Instead
+///
+/// ```sql
+/// REINDEX INDEX CONCURRENTLY events_created_at;
+/// ```
+///
+/// # When to ignore it
+///
+/// When as many rows will come again into the same range of keys. For certainty `pgstatindex` of the extension `pgstattuple` reads the whole
+/// index.
+pub(super) struct BloatedIndex;
+
+impl Check for BloatedIndex {
+    fn name(&self) -> &'static str {
+        "bloated-index"
+    }
+
+    fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
+        large_btrees(subject.snapshot).filter_map(|(table, index)| self.finding(table, index, subject)).collect()
+    }
+
+    fn not_examined(&self, subject: &Subject<'_>) -> Vec<NotExamined> {
+        let (snapshot, known) = (subject.snapshot, subject.fresh_sizes);
+        let unknown = large_btrees(snapshot).filter(|(_, index)| !known.contains_key(&index.oid));
+        let stale = large_btrees(snapshot).filter(|(table, index)| known.contains_key(&index.oid) && is_stale(table, snapshot));
+        let unknown = unexamined(
+            unknown.map(|(_, index)| index),
+            "what a rebuild would take cannot be told from statistics: they are over expressions, partial, or on tables that were never analyzed",
+        );
+        let stale = unexamined(
+            stale.map(|(_, index)| index),
+            "their tables changed too much since they were analyzed to tell what a rebuild would take",
+        );
+        unknown.into_iter().chain(stale).collect()
+    }
+}
+
+impl BloatedIndex {
+    fn finding(&self, table: &Table, index: &Index, subject: &Subject<'_>) -> Option<Finding> {
+        let (size, fresh) = (index.size?, subject.fresh_sizes.get(&index.oid)?);
+        let share = |fresh: f64| (1.0 - fresh / size.as_f64()).max(0.0);
+        let at_least = share(fresh.value * FRESH_SIZE_ERROR);
+        if at_least < BLOAT_SHARE || is_stale(table, subject.snapshot) {
+            return None;
+        }
+        let freed = f64_as_count(size.as_f64() - fresh.value);
+        let fraction = |value| Quantity::estimated(value, Unit::Fraction);
+        let (likely, at_least, at_most) =
+            (fraction(share(fresh.value)), fraction(at_least), fraction(share(fresh.value / FRESH_SIZE_ERROR)));
+        let evidence = |label: &str, quantity: Quantity| Evidence { label: label.to_owned(), quantity };
+        Some(Finding {
+            check: self.name().to_owned(),
+            severity: if freed >= MUCH_SPACE { Severity::Warning } else { Severity::Notice },
+            table: table.name.clone(),
+            problem: format!(
+                "index {} of {} takes {size}, and a rebuild would take {fresh}: {likely} of it is bloat, from {at_least} to {at_most} as \
+                 far as statistics can tell",
+                printable(&index.name),
+                table.name
+            ),
+            evidence: vec![
+                evidence("space that a rebuild frees", Quantity::estimated(Bytes(freed).as_f64(), Unit::Bytes)),
+                size_evidence("size of the index", size),
+                evidence("size after a rebuild", *fresh),
+                evidence("bloat", likely),
+                evidence("bloat, at least", at_least),
+                evidence("bloat, at most", at_most),
+            ],
+            statements: Vec::new(),
+            advice: format!(
+                "run REINDEX INDEX CONCURRENTLY {}; it needs room for the new index beside the old one",
+                sql_name(table, index)
+            ),
+            remedy: rebuild_change(table, index),
+        })
+    }
+}
+
+fn large_btrees(snapshot: &Snapshot) -> impl Iterator<Item = (&Table, &Index)> {
+    let is_btree = |index: &Index| index.valid && index.definition.as_ref().is_none_or(|one| one.method == "btree");
+    let indexes = snapshot.catalog.indexes().filter(|(table, _)| table.kind != TableKind::Partitioned);
+    indexes.filter(move |(_, index)| is_btree(index) && !is_small(index.size, snapshot))
+}
+
+/// Whether so many rows changed since the last analyze that the statistics do not tell the size of anything.
+fn is_stale(table: &Table, snapshot: &Snapshot) -> bool {
+    let counters = snapshot.activity.tables.get(&table.oid);
+    counters.is_some_and(|counters| counters.modified_since_analyze.as_f64() > STALE_SHARE * rows(table, counters).as_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use pgtailor_model::activity::TableActivity;
+    use pgtailor_model::change::Change;
+    use pgtailor_model::index::IndexDefinition;
+    use pgtailor_model::unit::Rows;
+    use pgtailor_model::workload::Workload;
+
+    use super::*;
+    use crate::fixture::{Fixture, activity};
+
+    fn events() -> Fixture {
+        let fixture = Fixture::new().table("events", 5000, &["at"]).activity("events", activity(100_000, 0, 9));
+        fixture.index("events", IndexDefinition::btree(["at"])).index_pages("events", 1000)
+    }
+
+    /// The findings and how many indexes could not be examined, when a rebuild takes this many pages.
+    fn found(fixture: Fixture, fresh_pages: f64) -> (Vec<Finding>, usize) {
+        let oid = fixture.last_oid("events");
+        let sizes = BTreeMap::from([(oid, Quantity::estimated(fresh_pages * 8192.0, Unit::Bytes))]);
+        let (snapshot, workload) = (fixture.snapshot(), Workload::default());
+        let subject = Subject { fresh_sizes: &sizes, ..Subject::new(&snapshot, &workload) };
+        (BloatedIndex.find(&subject), BloatedIndex.not_examined(&subject).len())
+    }
+
+    #[test]
+    fn the_smaller_figure_decides_and_both_are_said() {
+        let limit = 1000.0 * (1.0 - BLOAT_SHARE) / FRESH_SIZE_ERROR;
+        assert_eq!(found(events(), limit + 1.0).0, []);
+        let (findings, _) = found(events(), 200.0);
+        assert!(findings[0].problem.contains("80.0 % of it is bloat, from 77.0 % to 82.6 %"), "{}", findings[0].problem);
+        assert!(matches!(findings[0].remedy, Some(Change::RebuildIndex { .. })));
+        assert_eq!(findings[0].severity, Severity::Notice);
+    }
+
+    #[test]
+    fn small_ones_never_fire_and_stale_or_missing_statistics_are_said() {
+        assert_eq!(found(events().index_pages("events", 99), 10.0), (Vec::new(), 0));
+        let changed = TableActivity { modified_since_analyze: Rows(20_001), ..activity(100_000, 0, 9) };
+        assert_eq!(found(events().activity("events", changed), 10.0), (Vec::new(), 1));
+        let snapshot = events().snapshot();
+        let workload = Workload::default();
+        let subject = Subject::new(&snapshot, &workload);
+        assert_eq!(BloatedIndex.not_examined(&subject)[0].object, "events_index_1");
+    }
+}
