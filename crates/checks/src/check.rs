@@ -10,16 +10,28 @@ use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::workload::Workload;
 
 mod bloated_index;
+mod cartesian_product;
 mod dead_rows;
 mod duplicate_index;
+mod early_stop;
+mod function_on_column;
 mod hot_blocking_index;
+mod implicit_cast;
 mod invalid_index;
 mod low_cardinality_index;
 mod many_indexes;
 mod missing_index;
 mod missing_statistics;
+mod n_plus_one;
+mod not_in_subquery;
+mod offset_paging;
+mod or_across_tables;
 mod outdated_collation;
 mod redundant_index;
+mod select_star;
+mod slow_statement;
+mod temp_spill;
+mod unbounded_result;
 mod unindexed_foreign_key;
 mod unselective_index;
 mod unused_index;
@@ -63,6 +75,18 @@ pub trait Check: Sync {
 /// Every check, in the order of the manual: what queries suffer from first, then what maintenance owes.
 pub static ALL: &[&dyn Check] = &[
     &missing_index::MissingIndex,
+    &slow_statement::SlowStatement,
+    &n_plus_one::NPlusOne,
+    &offset_paging::OffsetPaging,
+    &not_in_subquery::NotInSubquery,
+    &cartesian_product::CartesianProduct,
+    &function_on_column::FunctionOnColumn,
+    &implicit_cast::ImplicitCast,
+    &select_star::SelectStar,
+    &unbounded_result::UnboundedResult,
+    &or_across_tables::OrAcrossTables,
+    &early_stop::EarlyStop,
+    &temp_spill::TempSpill,
     &unindexed_foreign_key::UnindexedForeignKey,
     &outdated_collation::OutdatedCollation,
     &invalid_index::InvalidIndex,

@@ -15,6 +15,7 @@ mod reading;
 mod run;
 mod serving;
 mod setting;
+mod suspect;
 mod threshold;
 
 #[cfg(test)]
