@@ -1,7 +1,7 @@
 //! How much the times of a statement's executions differ, and how that adds up and is taken apart.
 //!
 //! A mean hides a slow tail; a deviation shows it. Means and deviations of parts make those of the whole by the formula of Chan, Golub and
-//! LeVeque ("Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979), which loses no digits where sums of squares would.
+//! `LeVeque` ("Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979), which loses no digits where sums of squares would.
 
 use serde::{Deserialize, Serialize};
 
