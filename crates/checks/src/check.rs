@@ -10,31 +10,45 @@ use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::workload::Workload;
 
 mod bloated_index;
+mod bloated_table;
 mod cartesian_product;
+mod correlated_columns;
+mod crowded_pages;
 mod dead_rows;
+mod disabled_autovacuum;
 mod duplicate_index;
 mod early_stop;
+mod exhausted_sequence;
 mod function_on_column;
 mod hot_blocking_index;
 mod implicit_cast;
 mod invalid_index;
+mod json_column;
+mod late_autovacuum;
 mod low_cardinality_index;
+mod low_statistics_target;
 mod many_indexes;
+mod mismatched_foreign_key;
 mod missing_index;
 mod missing_statistics;
 mod n_plus_one;
+mod no_primary_key;
 mod not_in_subquery;
 mod offset_paging;
 mod or_across_tables;
 mod outdated_collation;
+mod random_uuid_key;
 mod redundant_index;
 mod select_star;
 mod slow_statement;
 mod temp_spill;
 mod unbounded_result;
+mod unfrozen_rows;
 mod unindexed_foreign_key;
 mod unselective_index;
 mod unused_index;
+mod unvacuumed_inserts;
+mod unvalidated_foreign_key;
 
 /// What checks look at.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +114,20 @@ pub static ALL: &[&dyn Check] = &[
     &many_indexes::ManyIndexes,
     &bloated_index::BloatedIndex,
     &dead_rows::DeadRows,
+    &no_primary_key::NoPrimaryKey,
+    &mismatched_foreign_key::MismatchedForeignKey,
+    &unvalidated_foreign_key::UnvalidatedForeignKey,
+    &exhausted_sequence::ExhaustedSequence,
+    &disabled_autovacuum::DisabledAutovacuum,
+    &late_autovacuum::LateAutovacuum,
+    &unvacuumed_inserts::UnvacuumedInserts,
+    &unfrozen_rows::UnfrozenRows,
+    &bloated_table::BloatedTable,
+    &crowded_pages::CrowdedPages,
+    &low_statistics_target::LowStatisticsTarget,
+    &correlated_columns::CorrelatedColumns,
+    &json_column::JsonColumn,
+    &random_uuid_key::RandomUuidKey,
 ];
 
 #[cfg(test)]

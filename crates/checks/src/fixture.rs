@@ -71,7 +71,8 @@ impl Fixture {
         self
     }
 
-    fn edit(mut self, name: &str, change: impl FnOnce(&mut Table)) -> Self {
+    /// Changes a table.
+    pub(crate) fn edit(mut self, name: &str, change: impl FnOnce(&mut Table)) -> Self {
         change(self.snapshot.catalog.tables.iter_mut().find(|table| table.name.name == name).expect("a table of the fixture"));
         self
     }
@@ -97,7 +98,7 @@ impl Fixture {
         self.edit(name, |table| table.pages = Pages(pages))
     }
 
-    /// Sets the planner's row estimate.
+    /// Sets the planner's estimate of a table's rows.
     pub(crate) fn rows(self, name: &str, rows: u64) -> Self {
         self.edit(name, |table| table.estimated_rows = Some(Rows(rows)))
     }

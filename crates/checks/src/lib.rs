@@ -8,10 +8,12 @@
 
 mod candidate;
 mod check;
+mod evidence;
 mod family;
 mod indexes;
 mod performance;
 mod reading;
+mod row_size;
 mod run;
 mod serving;
 mod setting;

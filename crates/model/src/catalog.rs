@@ -216,6 +216,8 @@ pub struct ColumnStatistics {
     pub most_common_fraction: f64,
     /// Fraction of all rows that has the last of the most common values; 0 when none is known.
     pub least_common_fraction: f64,
+    /// Fraction of all rows that has one of the most common values.
+    pub common_fraction: f64,
 }
 
 /// An index that exists.

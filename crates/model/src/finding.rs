@@ -61,6 +61,35 @@ pub struct Cause {
     pub columns: Vec<String>,
 }
 
+impl Finding {
+    /// A problem without numbers, statements and remedy.
+    pub fn new(
+        check: impl Into<String>,
+        severity: Severity,
+        table: &QualifiedName,
+        problem: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self {
+            check: check.into(),
+            severity,
+            table: table.clone(),
+            problem: problem.into(),
+            evidence: Vec::new(),
+            statements: Vec::new(),
+            advice: advice.into(),
+            remedy: None,
+        }
+    }
+}
+
+impl Evidence {
+    /// A number with its name.
+    pub fn new(label: impl Into<String>, quantity: Quantity) -> Self {
+        Self { label: label.into(), quantity }
+    }
+}
+
 impl Severity {
     /// Its name in `--fail-on` and in the JSON.
     pub fn name(self) -> &'static str {

@@ -78,6 +78,15 @@ pub enum Nulls {
     Last,
 }
 
+/// The two indexes of a `REINDEX CONCURRENTLY` that has not come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebuildPart {
+    /// The one in building: when all goes well it takes the original's name and becomes the valid one.
+    New,
+    /// The one that was replaced: it never becomes valid again.
+    Old,
+}
+
 /// How an index is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Build {
@@ -87,6 +96,17 @@ pub enum Build {
     Blocking,
     /// `ONLY` on a partitioned table: nothing is built, its partitions are left alone.
     OnlyParent,
+}
+
+impl RebuildPart {
+    /// What an index of this name would be (`ReindexRelationConcurrently` in `indexcmds.c`): `_ccnew` or `_ccold`, with a number where that
+    /// was taken. Anybody may call an index so, and the server cuts the original's name to make room (`faults` F70): the name alone proves
+    /// nothing.
+    pub fn named(name: &str) -> Option<Self> {
+        let name = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+        let endings = [("_ccnew", Self::New), ("_ccold", Self::Old)];
+        endings.into_iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, part)| part)
+    }
 }
 
 impl Nulls {

@@ -47,9 +47,14 @@ pub struct Analysis {
 impl Analysis {
     /// What could not be examined, by the capture or by a check, with the reason.
     pub fn not_examined(&self) -> Vec<NotExamined> {
-        let by_checks = self.outcome.not_examined.iter().map(|unexamined| NotExamined {
-            object: format!("check {}: {}", unexamined.check, unexamined.what.object),
-            reason: unexamined.what.reason.clone(),
+        // Many checks miss the same: that is one thing to say.
+        let mut by_checks: BTreeMap<&NotExamined, Vec<&str>> = BTreeMap::new();
+        for unexamined in &self.outcome.not_examined {
+            by_checks.entry(&unexamined.what).or_default().push(&unexamined.check);
+        }
+        let by_checks = by_checks.into_iter().map(|(what, checks)| NotExamined {
+            object: format!("{} {}: {}", if checks.len() == 1 { "check" } else { "checks" }, checks.join(", "), what.object),
+            reason: what.reason.clone(),
         });
         self.snapshot.not_examined.iter().cloned().chain(by_checks).collect()
     }

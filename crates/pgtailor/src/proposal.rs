@@ -86,15 +86,54 @@ pub(crate) fn rollout(
     }
     let gone: Vec<Change> = drops.iter().map(|drop| drop.change.clone()).collect();
     requests.extend(drops);
-    requests.extend(outcome.findings.iter().filter_map(|finding| {
-        let change = finding.remedy.clone()?;
-        Some(Request { change, reason: finding.problem.clone(), estimate: Estimate::default() })
-    }));
+    add_remedies(&mut requests, outcome, snapshot);
     requests.retain(|request| options.only.as_ref().is_none_or(|only| only.contains(&request.change.class())));
     let mut rollout = plan(&requests, snapshot, &options.rules());
     rollout.left_out.extend(in_the_way(snapshot, judged, options));
     keep_what_is_not_replaced(&mut rollout, &gone);
     rollout
+}
+
+/// Adds the remedies of findings, each that nothing before it makes superfluous: two findings may ask for one change, and an index that is
+/// declared or advised may serve what another check wants one for.
+fn add_remedies(requests: &mut Vec<Request>, outcome: &Outcome, snapshot: &Snapshot) {
+    for finding in &outcome.findings {
+        let Some(mut change) = finding.remedy.clone() else { continue };
+        if requests.iter().any(|known| does_as_much(&known.change, &change)) {
+            continue;
+        }
+        let mut estimate = Estimate::default();
+        if let Change::CreateIndex { table, table_oid, name, definition, .. } = &mut change {
+            let taken: BTreeSet<String> = requests.iter().filter_map(|one| one.change.index_name().map(str::to_owned)).collect();
+            if taken.contains(name) {
+                *name = free_name(&snapshot.catalog, table, definition, &taken);
+            }
+            estimate = build_estimate(definition, *table_oid, snapshot);
+        }
+        requests.push(Request { change, reason: finding.problem.clone(), estimate });
+    }
+}
+
+/// Whether `wanted` is superfluous beside `known`.
+fn does_as_much(known: &Change, wanted: &Change) -> bool {
+    match (known, wanted) {
+        (_, Change::CreateIndex { table_oid, definition, .. }) => serves(known, *table_oid, definition),
+        (
+            Change::DropIndex { index_oid: known, .. },
+            Change::DropIndex { index_oid, .. } | Change::RebuildIndex { index_oid, .. },
+        )
+        | (Change::RebuildIndex { index_oid: known, .. }, Change::RebuildIndex { index_oid, .. }) => known == index_oid,
+        _ => false,
+    }
+}
+
+/// What the build of an index would take.
+fn build_estimate(definition: &IndexDefinition, table_oid: Oid, snapshot: &Snapshot) -> Estimate {
+    let Some(table) = snapshot.catalog.table_by_oid(table_oid) else { return Estimate::default() };
+    Estimate {
+        size: size::estimated_size(definition, table, &snapshot.server),
+        duration: duration::estimated_build(definition, table, &snapshot.server, Build::Concurrent),
+    }
 }
 
 fn declared_requests(snapshot: &Snapshot, judged: &[Judged], options: &Options) -> Vec<Request> {
@@ -103,10 +142,7 @@ fn declared_requests(snapshot: &Snapshot, judged: &[Judged], options: &Options) 
         let definition = judged.definition.clone()?;
         let table_oid = judged.table_oid?;
         let table = snapshot.catalog.table_by_oid(table_oid)?;
-        let estimate = Estimate {
-            size: size::estimated_size(&definition, table, &snapshot.server),
-            duration: duration::estimated_build(&definition, table, &snapshot.server, Build::Concurrent),
-        };
+        let estimate = build_estimate(&definition, table_oid, snapshot);
         let change = Change::CreateIndex {
             table: table.name.clone(),
             table_oid,
@@ -217,4 +253,41 @@ fn keep_what_is_not_replaced(rollout: &mut Rollout, advised: &[Change]) {
         !is_lost
     });
     rollout.left_out.extend(kept);
+}
+
+#[cfg(test)]
+mod tests {
+    use pgtailor_model::name::QualifiedName;
+
+    use super::*;
+
+    fn on_orders(columns: &[&str]) -> Change {
+        Change::CreateIndex {
+            table: QualifiedName::new("public", "orders"),
+            table_oid: Oid(1),
+            name: "orders_customer_id_idx".to_owned(),
+            definition: IndexDefinition::btree(columns.iter().copied()),
+            carries: Carried::default(),
+        }
+    }
+
+    fn drop_of(index_oid: u32) -> Change {
+        Change::DropIndex {
+            table: QualifiedName::new("public", "orders"),
+            table_oid: Oid(1),
+            name: format!("i{index_oid}"),
+            index_oid: Oid(index_oid),
+            definition: IndexDefinition::btree(["a"]),
+            carries: Carried::default(),
+        }
+    }
+
+    #[test]
+    fn a_remedy_beside_what_does_as_much_is_superfluous() {
+        let foreign_key = on_orders(&["customer_id"]);
+        assert!(does_as_much(&on_orders(&["customer_id", "created_at"]), &foreign_key));
+        assert!(!does_as_much(&on_orders(&["created_at"]), &foreign_key));
+        assert!(does_as_much(&drop_of(7), &drop_of(7)));
+        assert!(!does_as_much(&drop_of(7), &drop_of(8)));
+    }
 }

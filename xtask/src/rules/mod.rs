@@ -15,6 +15,7 @@ mod leaks;
 mod links;
 mod lint_exceptions;
 mod manifests;
+mod manual_pages;
 mod module_headers;
 mod owned_dependencies;
 mod pure_crates;
@@ -43,6 +44,7 @@ pub static ALL: &[&Rule] = &[
     &module_headers::RULE,
     &sql_headers::RULE,
     &audited_statements::RULE,
+    &manual_pages::RULE,
     &links::RULE,
     &unsafe_code::RULE,
     &lint_exceptions::RULE,

@@ -2,6 +2,7 @@
 
 use pgtailor_model::activity::TableActivity;
 use pgtailor_model::catalog::{Table, TableKind};
+use pgtailor_model::change::Change;
 use pgtailor_model::finding::{Evidence, Finding, Severity};
 use pgtailor_model::name::printable;
 use pgtailor_model::quantity::{Quantity, Unit};
@@ -10,7 +11,7 @@ use pgtailor_model::unit::ratio;
 
 use super::{Check, Subject};
 use crate::family::{rows, without_counters};
-use crate::setting::{Trigger, autovacuum};
+use crate::setting::{Trigger, autovacuum, is_passed_over};
 use crate::threshold::{DEAD_SHARE_CRITICAL, DEAD_SHARE_WARNING, TIMES_OVER_TRIGGER};
 
 /// Tables with far more dead rows than autovacuum should leave.
@@ -40,7 +41,7 @@ use crate::threshold::{DEAD_SHARE_CRITICAL, DEAD_SHARE_WARNING, TIMES_OVER_TRIGG
 ///
 /// # When to ignore it
 ///
-/// Shortly after a bulk update or delete, until autovacuum has been there; and for tables with storage parameters of their own.
+/// Shortly after a bulk update or delete, until autovacuum has been there.
 pub(super) struct DeadRows;
 
 impl Check for DeadRows {
@@ -62,12 +63,13 @@ impl DeadRows {
     fn finding(&self, table: &Table, counters: &TableActivity, subject: &Subject<'_>) -> Option<Finding> {
         let rows = rows(table, counters);
         let dead = counters.dead_rows;
-        let trigger = Trigger::vacuum(subject.snapshot).rows(rows);
+        let trigger = Trigger::vacuum(subject.snapshot, table).rows(rows);
         let share = ratio(dead.0, dead.0.saturating_add(rows.0))?;
         if dead.as_f64() < TIMES_OVER_TRIGGER * trigger || share < DEAD_SHARE_WARNING {
             return None;
         }
         let why = match (autovacuum(subject.snapshot), counters.last_vacuum) {
+            _ if is_passed_over(table) => "autovacuum passes over the table",
             (Some(false), _) => "autovacuum is switched off",
             (_, None) => "no vacuum since the counters began",
             (_, Some(_)) => "vacuum does not keep up, or may not remove them",
@@ -92,7 +94,7 @@ impl DeadRows {
                  autovacuum_vacuum_scale_factor",
                 printable(&table.name.sql())
             ),
-            remedy: None,
+            remedy: Some(Change::Vacuum { table: table.name.clone(), table_oid: table.oid }),
         })
     }
 }

@@ -102,7 +102,7 @@ impl HotBlockingIndex {
                 && scans.is_some_and(|scans| count_as_f64(scans.saturating_mul(UPDATES_FOR_EACH_SCAN)) <= of_index(index.oid))
         };
         // An update gets HOT only when all that is in its way is gone.
-        let is_curable = |one: &&Update<'_>| !one.blockers.is_empty() && one.blockers.iter().all(|index| is_poor(&index));
+        let is_curable = |one: &&Update<'_>| !one.blockers.is_empty() && one.blockers.iter().all(is_poor);
         let curable: Vec<&Update<'_>> = updates.iter().filter(is_curable).collect();
         let gained = ratio(curable.iter().map(|one| weight(one)).sum(), all)?;
         if gained < BLOCKED_SHARE {

@@ -41,8 +41,7 @@ use crate::threshold::TIMES_OVER_TRIGGER;
 ///
 /// # When to ignore it
 ///
-/// For tables that are emptied and filled all the time, where no statistics stay true; and for tables with storage parameters of
-/// their own.
+/// For tables that are emptied and filled all the time, where no statistics stay true.
 pub(super) struct MissingStatistics;
 
 impl Check for MissingStatistics {
@@ -63,7 +62,7 @@ impl Check for MissingStatistics {
 
 impl MissingStatistics {
     fn finding(&self, table: &Table, counters: &TableActivity, subject: &Subject<'_>) -> Option<Finding> {
-        let trigger = Trigger::analyze(subject.snapshot);
+        let trigger = Trigger::analyze(subject.snapshot, table);
         let rows = rows(table, counters);
         let changed = counters.modified_since_analyze;
         // Counters can be reset, so statistics that are there count as an analyze, too.

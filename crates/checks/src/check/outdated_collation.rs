@@ -3,9 +3,10 @@
 use pgtailor_model::catalog::{Index, Table, TableKind};
 use pgtailor_model::finding::{Finding, Severity};
 use pgtailor_model::name::{printable, quote_identifier};
+use pgtailor_model::snapshot::NotExamined;
 
 use super::{Check, Subject};
-use crate::indexes::{rebuild_change, size_evidence, sql_name};
+use crate::indexes::{rebuild_change, size_evidence, sql_name, unexamined};
 
 /// Indexes that were built with another version of a collation than the server has now.
 ///
@@ -46,6 +47,13 @@ impl Check for OutdatedCollation {
         let has_entries = subject.snapshot.catalog.indexes().filter(|(table, _)| table.kind != TableKind::Partitioned);
         let outdated = has_entries.filter(|(_, index)| index.collation_outdated == Some(true));
         outdated.map(|(table, index)| self.finding(table, index, subject)).collect()
+    }
+
+    fn not_examined(&self, subject: &Subject<'_>) -> Vec<NotExamined> {
+        let has_entries = subject.snapshot.catalog.indexes().filter(|(table, _)| table.kind != TableKind::Partitioned);
+        let unknown = has_entries.filter(|(_, index)| index.collation_outdated.is_none());
+        let reason = "before version 15 the server keeps no version of the database's own collation";
+        unexamined(unknown.map(|(_, index)| index), reason).into_iter().collect()
     }
 }
 

@@ -98,8 +98,9 @@ impl UnindexedForeignKey {
         let deleted = counters.map(|all| all.iter().map(|one| one.deleted).fold(0, u64::saturating_add));
         let updating = parent.map(|parent| key_updates(key, parent, subject)).unwrap_or_default();
         let joining = joins(key, family, subject);
+        let is_searched = deleted.is_some_and(|deleted| deleted >= WHOLE_READS);
         let mut why = Vec::new();
-        if let Some(deleted) = deleted.filter(|deleted| *deleted >= WHOLE_READS) {
+        if let Some(deleted) = deleted.filter(|_| is_searched) {
             why.push(format!("{} rows of {name} were deleted, each of which looks for it", grouped(deleted)));
         }
         if !updating.is_empty() {
@@ -139,7 +140,7 @@ impl UnindexedForeignKey {
         let statement = definition.create_sql(&index, &table.name, Build::Concurrent);
         Some(Finding {
             check: self.name().to_owned(),
-            severity: if deleted.is_some_and(|deleted| deleted >= WHOLE_READS) { Severity::Warning } else { Severity::Notice },
+            severity: if is_searched { Severity::Warning } else { Severity::Notice },
             table: table.name.clone(),
             problem: format!(
                 "no index of {} serves its foreign key {} ({}): {}",
@@ -150,8 +151,13 @@ impl UnindexedForeignKey {
             ),
             evidence,
             statements: updating.into_iter().chain(joining).take(MOST_CAUSES).collect(),
-            advice: format!("run {}", printable(&statement)),
-            remedy: Some(Change::CreateIndex {
+            advice: if is_searched {
+                format!("run {}", printable(&statement))
+            } else {
+                format!("have the advisor compare an index with what it costs writes, or run {}", printable(&statement))
+            },
+            // For joins the planner must be asked what it is worth; a deletion has no other plan than to read the table.
+            remedy: is_searched.then(|| Change::CreateIndex {
                 table: table.name.clone(),
                 table_oid: table.oid,
                 name: index,
@@ -299,7 +305,8 @@ mod tests {
         let mut joined = workload(&[("orders of a customer", 9.0, join)]);
         assert_eq!(found(shop(0), &joined), [], "every row is joined");
         joined.queries[0].shapes.push(picks);
-        assert_eq!(found(shop(0), &joined)[0].severity, Severity::Notice);
+        let by_join = &found(shop(0), &joined)[0];
+        assert_eq!((by_join.severity, &by_join.remedy), (Severity::Notice, &None), "the planner must be asked first");
         let write = Some(Write { kind: WriteKind::Update, columns: vec!["region".to_owned()] });
         let moved = Shape { write, ..Shape::of(fixture.oid("customers")) };
         assert!(found(shop(0), &workload(&[("moved", 9.0, moved)]))[0].problem.ends_with("the key of customers is updated"));

@@ -90,6 +90,11 @@ impl UnusedIndex {
             return None;
         }
         let doubt = parts.iter().find_map(|part| evidence.doubt(part, snapshot));
+        let uses = scans(table, index, snapshot);
+        // One that was used once is told only when it is proven to be out of use; rarely is not never.
+        if uses != Some(0) && doubt.is_some() {
+            return None;
+        }
         let what = format!(
             "index {} of {}, {}, was not scanned in {}",
             printable(&index.name),
@@ -188,6 +193,20 @@ mod tests {
         assert!(findings[0].problem.ends_with("unused so far"), "{}", findings[0].problem);
         assert_eq!((findings[0].severity, &findings[0].remedy), (Severity::Notice, &None));
         assert_eq!(found(&orders(40, 1).snapshot()), []);
+    }
+
+    #[test]
+    fn one_that_was_used_once_is_told_after_a_month_without_a_scan() {
+        let last_scan = |days: i64| {
+            let mut snapshot = orders(90, 5).snapshot();
+            let at = snapshot.captured_at - SignedDuration::from_hours(days * 24);
+            snapshot.activity.indexes.values_mut().for_each(|activity| activity.last_scan = Some(at));
+            found(&snapshot)
+        };
+        assert_eq!(last_scan(30), []);
+        let findings = last_scan(31);
+        assert!(findings[0].problem.contains("was not scanned in 31 days"), "{}", findings[0].problem);
+        assert!(findings[0].remedy.is_some());
     }
 
     #[test]

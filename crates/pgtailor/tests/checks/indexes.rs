@@ -21,4 +21,129 @@ pub const CASES: &[Case] = &[
         healthy: "CREATE INDEX t_a ON t (a)",
         ..CASE
     },
+    Case {
+        check: "invalid-index",
+        schema: "CREATE TABLE t (a int); INSERT INTO t SELECT 1 FROM generate_series(1, 10); CREATE INDEX t_a ON t (a)",
+        planted: "CREATE INDEX t_a_ccold ON t (a); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_a_ccold'::regclass",
+        healthy: "REINDEX INDEX CONCURRENTLY t_a",
+        ..CASE
+    },
+    Case {
+        check: "unindexed-foreign-key",
+        schema: "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(1, 1000);
+                 CREATE TABLE t (id int PRIMARY KEY, p_id int REFERENCES p, filler text);
+                 INSERT INTO t SELECT i, i % 900 + 1, repeat('x', 50) FROM generate_series(1, 20000) i; ANALYZE p, t",
+        planted: "CREATE INDEX ON t (p_id) WHERE id > 10000; CREATE INDEX ON t (id, p_id)",
+        healthy: "CREATE INDEX ON t (p_id) WHERE p_id IS NOT NULL",
+        traffic: "DELETE FROM p WHERE id = (SELECT max(id) FROM p)",
+        times: 12,
+        ..CASE
+    },
+    Case {
+        check: "unindexed-foreign-key",
+        schema: "CREATE TABLE p (a int, b int, PRIMARY KEY (a, b)); INSERT INTO p SELECT i, 1 FROM generate_series(1, 1000) i;
+                 CREATE TABLE t (id int PRIMARY KEY, a int, b int, filler text, FOREIGN KEY (a, b) REFERENCES p);
+                 INSERT INTO t SELECT i, i % 900 + 1, 1, repeat('x', 50) FROM generate_series(1, 20000) i; ANALYZE p, t",
+        planted: "CREATE INDEX ON t (b)",
+        healthy: "CREATE INDEX ON t (b, a)",
+        traffic: "DELETE FROM p WHERE a = (SELECT max(a) FROM p)",
+        times: 12,
+        ..CASE
+    },
+    Case {
+        check: "outdated-collation",
+        schema: "CREATE TABLE t (a text COLLATE \"en-x-icu\"); CREATE TABLE other (a text COLLATE \"de-x-icu\", b int); CREATE INDEX ON other (a)",
+        planted: "CREATE INDEX ON t (a); UPDATE pg_collation SET collversion = '1' WHERE collname = 'en-x-icu'",
+        healthy: "CREATE INDEX ON t (a COLLATE \"C\"); UPDATE pg_collation SET collversion = '1' WHERE collname = 'en-x-icu'",
+        ..CASE
+    },
+    Case {
+        check: "unselective-index",
+        schema: "CREATE TABLE t (id int PRIMARY KEY, state int, owner int, filler text);
+                 INSERT INTO t SELECT i, i % 3, i % 700, repeat('x', 130) FROM generate_series(1, 60000) i; ANALYZE t",
+        planted: "CREATE INDEX ON t (state)",
+        healthy: "CREATE INDEX ON t (state, owner)",
+        traffic: "SET enable_seqscan = off; SELECT count(filler) FROM t WHERE state = 1 AND owner = 7",
+        times: 110,
+        ..CASE
+    },
+    Case {
+        check: "low-cardinality-index",
+        schema: "CREATE TABLE t (id int PRIMARY KEY, done bool, kind int);
+                 INSERT INTO t SELECT i, i % 100 > 0, i % 5 FROM generate_series(1, 200000) i; ANALYZE t",
+        planted: "CREATE INDEX ON t (done)",
+        healthy: "CREATE INDEX ON t (id) WHERE NOT done; CREATE INDEX ON t (kind); CREATE INDEX ON t (done, id)",
+        ..CASE
+    },
+    Case {
+        check: "low-cardinality-index",
+        schema: "CREATE TABLE t (id int PRIMARY KEY, deleted_at timestamptz);
+                 INSERT INTO t SELECT i, CASE WHEN i % 50 = 0 THEN now() - i * interval '1 minute' END FROM generate_series(1, 200000) i; ANALYZE t",
+        planted: "CREATE INDEX ON t (deleted_at)",
+        healthy: "CREATE INDEX ON t (deleted_at) WHERE deleted_at IS NOT NULL",
+        ..CASE
+    },
+    Case {
+        check: "unused-index",
+        schema: "CREATE TABLE t (id int PRIMARY KEY, note text); INSERT INTO t SELECT i, 'note ' || i FROM generate_series(1, 50000) i; ANALYZE t",
+        planted: "CREATE INDEX t_note ON t (note)",
+        healthy: "CREATE INDEX t_note ON t (note); SET enable_seqscan = off; SELECT id FROM t WHERE note = 'note 7'",
+        days_later: 10,
+        ..CASE
+    },
+    Case {
+        check: "unused-index",
+        schema: "CREATE TABLE t (id int PRIMARY KEY, note text); INSERT INTO t SELECT i, 'note ' || i FROM generate_series(1, 50000) i; ANALYZE t",
+        planted: "CREATE INDEX t_note ON t (note)",
+        healthy: "CREATE UNIQUE INDEX t_note ON t (note)",
+        traffic: "INSERT INTO t SELECT max(id) + 1, 'another ' || max(id) FROM t",
+        times: 20,
+        days_later: 40,
+        ..CASE
+    },
+    Case {
+        check: "duplicate-index",
+        schema: "CREATE TABLE t (id int PRIMARY KEY, a int, b text)",
+        planted: "CREATE INDEX one ON t (lower(b), a) WHERE a > 0; CREATE INDEX other ON t (lower((b)::text), a) WHERE (a > 0);
+                  CREATE INDEX again ON t (lower(b), a) WHERE a > 0",
+        healthy: "CREATE INDEX ON t (a); CREATE INDEX ON t (a DESC NULLS LAST); CREATE INDEX ON t (a) WHERE a > 0; CREATE UNIQUE INDEX ON t (a);
+                  CREATE INDEX ON t (b); CREATE INDEX ON t (b text_pattern_ops); CREATE INDEX ON t (b COLLATE \"C\"); CREATE INDEX ON t USING hash (a)",
+        ..CASE
+    },
+    Case {
+        check: "redundant-index",
+        schema: "CREATE TABLE t (id int PRIMARY KEY, a int, b int, c int)",
+        planted: "CREATE INDEX ON t (a); CREATE INDEX ON t (a, b)",
+        healthy: "CREATE UNIQUE INDEX ON t (a); CREATE INDEX ON t (a, b DESC); CREATE INDEX ON t (b, a); CREATE INDEX ON t (a, b) WHERE c > 0;
+                  CREATE INDEX ON t (c) INCLUDE (a); CREATE INDEX ON t (c, b)",
+        ..CASE
+    },
+    Case {
+        check: "hot-blocking-index",
+        schema: "CREATE TABLE t (id int PRIMARY KEY, seen int, agent int) WITH (fillfactor = 40);
+                 INSERT INTO t SELECT i, i, i FROM generate_series(1, 2500) i; CREATE INDEX ON t (agent); ANALYZE t",
+        planted: "CREATE INDEX ON t (seen)",
+        healthy: "SELECT 1",
+        traffic: "UPDATE t SET seen = seen + 1",
+        times: 5,
+        ..CASE
+    },
+    Case {
+        check: "many-indexes",
+        schema: "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, b int, c int, d int, e int, f int, g int)",
+        planted: "CREATE INDEX ON t (a); CREATE INDEX ON t (b); CREATE INDEX ON t (c); CREATE INDEX ON t (d); CREATE INDEX ON t (e);
+                  CREATE INDEX ON t (f); CREATE INDEX ON t (g)",
+        healthy: "CREATE INDEX ON t (a); CREATE INDEX ON t (b)",
+        traffic: "INSERT INTO t (a, b, c, d, e, f, g) SELECT i, i, i, i, i, i, i FROM generate_series(1, 2000) i",
+        times: 6,
+        days_later: 10,
+        ..CASE
+    },
+    Case {
+        check: "bloated-index",
+        schema: "CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 100000); CREATE INDEX t_a ON t (a)",
+        planted: "DELETE FROM t WHERE a % 5 > 0; VACUUM t --- ANALYZE t",
+        healthy: "DELETE FROM t WHERE a % 5 = 0; VACUUM t --- ANALYZE t",
+        ..CASE
+    },
 ];

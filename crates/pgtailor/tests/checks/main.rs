@@ -34,10 +34,13 @@ pub struct Case {
     pub times: usize,
     /// How many days later the database is looked at, as far as the check can tell.
     pub days_later: i64,
+    /// Settings that the check is told instead of the server's, where a server takes days to get to its own.
+    pub settings: &'static [(&'static str, &'static str)],
 }
 
 /// Nothing; for `..CASE`.
-pub const CASE: Case = Case { check: "", table: "t", schema: "", planted: "", healthy: "", traffic: "", times: 1, days_later: 0 };
+pub const CASE: Case =
+    Case { check: "", table: "t", schema: "", planted: "", healthy: "", traffic: "", times: 1, days_later: 0, settings: &[] };
 
 fn server() -> Server {
     Server::with_settings(&[
@@ -66,6 +69,9 @@ fn found(server: &Server, case: &Case, name: &str, begin: &str) -> Vec<Finding> 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut snapshot = runtime.block_on(capture(&database)).expect("a snapshot");
     snapshot.captured_at = snapshot.captured_at.checked_add((case.days_later * 24).hours()).expect("a date of our time");
+    for (setting, value) in case.settings {
+        snapshot.settings.get_mut(*setting).expect("a setting of this server").value = (*value).to_owned();
+    }
     examine(snapshot).outcome.findings.into_iter().filter(|finding| finding.check == case.check).collect()
 }
 

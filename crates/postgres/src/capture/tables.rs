@@ -55,7 +55,8 @@ SELECT /* pgtailor */ a.attrelid AS table, a.attnum AS number, a.attname AS name
 const STATISTICS: &str = r"SELECT /* pgtailor */ s.schemaname AS schema, s.tablename AS table, s.attname AS column, s.inherited AS inherited,
        s.null_frac AS null_fraction, s.avg_width AS width, s.n_distinct AS n_distinct, s.correlation AS correlation,
        coalesce(cardinality(s.most_common_freqs), 0) AS most_common, s.most_common_freqs[1] AS most_common_fraction,
-       s.most_common_freqs[cardinality(s.most_common_freqs)] AS least_common_fraction
+       s.most_common_freqs[cardinality(s.most_common_freqs)] AS least_common_fraction,
+       (SELECT sum(f) FROM unnest(s.most_common_freqs) f) AS common_fraction
   FROM pg_catalog.pg_stats s
  WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema'";
 
@@ -208,14 +209,16 @@ async fn read_statistics(transaction: &Transaction<'_>, tables: &mut [Table]) ->
         let null_fraction = f64::from(row.get::<_, f32>("null_fraction"));
         let rows = table.estimated_rows;
         if let Some(column) = table.columns.iter_mut().find(|column| column.name == name) {
+            let fraction = |name| row.get::<_, Option<f32>>(name).map(f64::from).unwrap_or_default();
             column.statistics = distinct(row.get("n_distinct"), rows).map(|distinct| ColumnStatistics {
                 null_fraction,
                 average_width: u32::try_from(row.get::<_, i32>("width")).unwrap_or_default(),
                 distinct,
                 correlation: row.get::<_, Option<f32>>("correlation").map(f64::from),
                 most_common: row.get::<_, i32>("most_common").try_into().unwrap_or_default(),
-                most_common_fraction: row.get::<_, Option<f32>>("most_common_fraction").map(f64::from).unwrap_or_default(),
-                least_common_fraction: row.get::<_, Option<f32>>("least_common_fraction").map(f64::from).unwrap_or_default(),
+                most_common_fraction: fraction("most_common_fraction"),
+                least_common_fraction: fraction("least_common_fraction"),
+                common_fraction: fraction("common_fraction"),
             });
         }
     })

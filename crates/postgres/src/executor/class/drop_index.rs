@@ -2,6 +2,7 @@
 
 use pgtailor_model::catalog::Index;
 use pgtailor_model::change::Change;
+use pgtailor_model::index::RebuildPart;
 use pgtailor_model::ledger::State;
 use pgtailor_model::name::printable;
 use pgtailor_model::outcome::StepResult;
@@ -24,6 +25,12 @@ pub(super) fn ready(change: &Change, undoes: bool, indexes: &[Index]) -> Look {
     };
     if let Some(reason) = keeps(found, definition, undoes) {
         return refused(&format!("index {} {reason}", printable(&found.name)));
+    }
+    if found.valid && found.name != *name && RebuildPart::named(name) == Some(RebuildPart::New) {
+        return refused(&format!(
+            "index {} is the valid one now, because the REINDEX that it was left by was still running; it stays",
+            printable(&found.name)
+        ));
     }
     if found.attached_to.is_some() {
         return refused(&format!(
@@ -79,4 +86,38 @@ pub(super) async fn settle(mut settling: Settling<'_>) -> Result<StepResult, App
         None => {}
     }
     settling.applied(None, Move::default()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use pgtailor_model::change::Carried;
+    use pgtailor_model::index::IndexDefinition;
+    use pgtailor_model::name::{Oid, QualifiedName};
+
+    use super::*;
+
+    /// What comes of dropping index 9, called `i_ccnew` when that was decided.
+    fn dropping(found: &Index) -> Option<String> {
+        let change = Change::DropIndex {
+            table: QualifiedName::new("public", "orders"),
+            table_oid: Oid(1),
+            name: "i_ccnew".to_owned(),
+            index_oid: Oid(9),
+            definition: IndexDefinition::btree(["a"]),
+            carries: Carried::default(),
+        };
+        match ready(&change, false, std::slice::from_ref(found)) {
+            Err(StepResult::Failed { reason, .. }) => Some(reason),
+            Err(other) => Some(format!("{other:?}")),
+            Ok(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_leftover_that_became_the_index_is_not_dropped() {
+        let named = |name: &str, valid: bool| Index { valid, ..Index::new(Oid(9), name, IndexDefinition::btree(["a"])) };
+        assert!(dropping(&named("i", true)).expect("a reason").contains("is the valid one now"));
+        assert_eq!(dropping(&named("i_ccnew", false)), None);
+        assert_eq!(dropping(&named("renamed", false)), None, "whatever it is called by then");
+    }
 }
