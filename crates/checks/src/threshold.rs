@@ -187,7 +187,7 @@ pub(crate) const ENOUGH_FOR_TAIL: u64 = 100;
 pub(crate) const MANY_ROWS: f64 = 10_000.0;
 
 /// Rows of one execution from which on fetching each from the table costs more than finding it in the index.
-pub(crate) const ENOUGH_ROWS: f64 = 100.0;
+pub(crate) const ENOUGH_RETURNED: f64 = 100.0;
 
 /// Bytes from outside the cache in one execution that explain its time: 10 MB, a tenth of a second of a common network disk.
 pub(crate) const MUCH_READ: f64 = 10.0 * 1024.0 * 1024.0;
@@ -219,3 +219,6 @@ pub(crate) const WIDE_ROW: f64 = 200.0;
 
 /// An index of at most this fraction of the row's width is much quicker to read alone.
 pub(crate) const NARROW_FRACTION: f64 = 0.25;
+
+/// Rows of a table from which on a wrong guess of the planner costs something, in rows.
+pub(crate) const ENOUGH_ROWS: u64 = 10_000;

@@ -12,7 +12,7 @@ use pgtailor_model::workload::Query;
 
 use super::{Check, Subject};
 use crate::suspect::{Statements, Suspect, estimated, measured};
-use crate::threshold::{ENOUGH_ROWS, NARROW_FRACTION, WIDE_ROW};
+use crate::threshold::{ENOUGH_RETURNED, NARROW_FRACTION, WIDE_ROW};
 
 /// `SELECT *` where an index alone might do.
 ///
@@ -63,7 +63,7 @@ impl Check for SelectStar {
 }
 
 fn suspect<'a>(query: &'a Query, statements: &Statements<'a>, position: usize) -> Option<Suspect<'a>> {
-    let count = query.rows_per_call().filter(|count| *count >= ENOUGH_ROWS)?;
+    let count = query.rows_per_call().filter(|count| *count >= ENOUGH_RETURNED)?;
     let shape = query.shapes.get(position).filter(|shape| shape.write.is_none())?;
     let table = statements.table(shape.table).filter(|table| !statements.is_small(table.oid))?;
     let asked = asked(shape)?;

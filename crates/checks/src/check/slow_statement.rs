@@ -10,7 +10,7 @@ use pgtailor_model::workload::Query;
 use super::{Check, Subject};
 use crate::suspect::{Statements, Suspect, for_each_call, mean, measured, rows, size, time};
 use crate::threshold::{
-    ENOUGH_FOR_TAIL, ENOUGH_ROWS, LITTLE_SPILLED, LONG_WAIT, MANY_ROWS, MUCH_READ, SLOW_MEAN, TAIL_DEVIATIONS,
+    ENOUGH_FOR_TAIL, ENOUGH_RETURNED, LITTLE_SPILLED, LONG_WAIT, MANY_ROWS, MUCH_READ, SLOW_MEAN, TAIL_DEVIATIONS,
     TIME_SHARE_CRITICAL,
 };
 
@@ -76,7 +76,7 @@ fn suspect<'a>(query: &'a Query, statements: &Statements<'a>) -> Option<Suspect<
     let table = statements.largest_table(query)?;
     let is_load = query.shapes.iter().any(|shape| {
         shape.write.as_ref().is_some_and(|write| matches!(write.kind, WriteKind::Insert | WriteKind::Copy | WriteKind::Upsert))
-    }) && query.rows_per_call().is_some_and(|rows| rows >= ENOUGH_ROWS);
+    }) && query.rows_per_call().is_some_and(|rows| rows >= ENOUGH_RETURNED);
     if is_load {
         return None;
     }
