@@ -219,6 +219,3 @@ pub(crate) const WIDE_ROW: f64 = 200.0;
 
 /// An index of at most this fraction of the row's width is much quicker to read alone.
 pub(crate) const NARROW_FRACTION: f64 = 0.25;
-
-/// Rows of a table from which on a wrong guess of the planner costs something, in rows.
-pub(crate) const ENOUGH_ROWS: u64 = 10_000;
