@@ -6,7 +6,8 @@ use pgtailor_testkit::server::Server;
 
 use crate::place::{Place, applying, printed, server};
 
-fn set(name: &str, from: Option<&str>, to: Option<&str>) -> Change {
+/// Setting a parameter of the whole server, or taking its entry away.
+pub fn set(name: &str, from: Option<&str>, to: Option<&str>) -> Change {
     Change::SetParameter { name: name.to_owned(), value: Replaced { from: from.map(str::to_owned), to: to.map(str::to_owned) } }
 }
 

@@ -247,16 +247,9 @@ impl<'a> Place<'a> {
 
     /// Writes a rollout of what `make` makes of the database as it is, as a library would, and returns its path and what is left out.
     pub fn planned(&self, make: impl FnOnce(&Snapshot) -> Vec<Change>) -> (String, Vec<String>) {
-        let database = Database::from_url(&self.server.lab.url(&self.database)).expect("an address");
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let snapshot = runtime.block_on(pgtailor::capture(&database)).expect("a snapshot");
-        let request = |change| Request { change, reason: "a test wants it".to_owned(), estimate: Estimate::default() };
-        let requests: Vec<Request> = make(&snapshot).into_iter().map(request).collect();
-        let evidence = DropEvidence { unused_for: Duration::ZERO, ..DropEvidence::default() };
-        let rollout = plan(&requests, &snapshot, &Rules { evidence, ..Rules::allowing(ChangeClass::ALL.into()) });
         let path = self.path("planned.json");
-        pgtailor::write_rollout(&rollout, &snapshot, &path).expect("the folder is ours");
-        (text(&path), rollout.left_out.into_iter().map(|left| left.reason).collect())
+        let left_out = planned(&self.server.lab.url(&self.database), &path, make);
+        (text(&path), left_out)
     }
 
     /// A rollout that drops an existing index, or why there is none.
@@ -297,6 +290,19 @@ pub fn reaches(running: &mut Running, what: &str, wanted: &str, mut seen: impl F
     });
 }
 
+/// Writes a rollout of what `make` makes of the database at `url` to `path`, and returns why changes are left out of it.
+pub fn planned(url: &str, path: &Path, make: impl FnOnce(&Snapshot) -> Vec<Change>) -> Vec<String> {
+    let database = Database::from_url(url).expect("an address");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let snapshot = runtime.block_on(pgtailor::capture(&database)).expect("a snapshot");
+    let request = |change| Request { change, reason: "a test wants it".to_owned(), estimate: Estimate::default() };
+    let requests: Vec<Request> = make(&snapshot).into_iter().map(request).collect();
+    let evidence = DropEvidence { unused_for: Duration::ZERO, ..DropEvidence::default() };
+    let rollout = plan(&requests, &snapshot, &Rules { evidence, ..Rules::allowing(ChangeClass::ALL.into()) });
+    pgtailor::write_rollout(&rollout, &snapshot, path).expect("the folder is ours");
+    rollout.left_out.into_iter().map(|left| left.reason).collect()
+}
+
 /// The arguments that carry out a rollout of any class.
 pub fn applying(path: &str) -> Vec<String> {
     let all = ChangeClass::ALL.map(ChangeClass::name).join(",");
@@ -317,7 +323,7 @@ fn drop_of(snapshot: &Snapshot, name: &str) -> Change {
 }
 
 /// Rebuilding an index as it is.
-fn rebuild_of(snapshot: &Snapshot, name: &str) -> Change {
+pub fn rebuild_of(snapshot: &Snapshot, name: &str) -> Change {
     let (table, index) = found(snapshot, name);
     Change::RebuildIndex {
         table: table.name.clone(),
@@ -353,19 +359,17 @@ pub fn printed(run: &Run) -> String {
     unwrapped(&format!("{}\n{}", run.out, run.err))
 }
 
-/// Makes the role that `doctor` says is enough for applying, by its script, and returns the URL for it. The right to set parameters is
-/// granted by hand: the script does not give it.
-fn least_role(server: &Server, database: &str, url: &str) -> String {
+/// Makes the role that `doctor` says is enough for applying, by its script and nothing else, and returns the URL for it.
+pub fn least_role(server: &Server, database: &str, url: &str) -> String {
     const ROLE: &str = "pgtailor_apply";
     let script = Program::new(PGTAILOR).on(url).run(&["doctor", "--role", "apply"]).expect_code(0).out;
     let statements = script.lines().filter(|line| line.ends_with(';') && !line.starts_with("--"));
-    let by_hand = format!(
-        "ALTER ROLE {ROLE} PASSWORD '{ROLE}' CONNECTION LIMIT -1; GRANT EXECUTE ON FUNCTION pg_reload_conf() TO {ROLE}; \
-         GRANT ALTER SYSTEM ON PARAMETER work_mem, random_page_cost, jit TO {ROLE}"
-    );
-    // The role is there already when another test has made it.
+    // What psql asks a person for, and more sessions than one instance needs: some tests start ten.
+    let by_hand = format!("ALTER ROLE {ROLE} PASSWORD '{ROLE}' CONNECTION LIMIT -1");
+    let mut session = Session::open(server, database);
+    // The role is there already when another test has made it; an error of the server is an answer here.
     for statement in statements.chain([by_hand.as_str()]) {
-        server.try_sql(&server.lab.url(database), statement);
+        session.sql(statement);
     }
     big::url_of(server, database, ROLE)
 }
