@@ -281,6 +281,33 @@ impl<'a> Place<'a> {
     }
 }
 
+/// First number of the advisory lock that holds the ledger; not pgtailor's.
+const HOLD: i32 = 4711;
+/// Whether somebody waits for that lock in this database.
+pub const IS_HELD: &str = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND classid = 4711 AND NOT granted \
+                           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// Makes every move of the ledger of `database` wait for whoever holds it: the program has no hook for that, its ledger has a trigger.
+pub fn make_holdable(server: &Server, database: &str) {
+    server.sql(
+        database,
+        &format!(
+            "CREATE OR REPLACE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 PERFORM pg_catalog.set_config('lock_timeout', '0', true); \
+                 PERFORM pg_catalog.pg_advisory_xact_lock_shared({HOLD}, pg_catalog.hashtext(NEW.change_id || ' ' || NEW.to_state)); \
+                 RETURN NEW; END $$; \
+             CREATE OR REPLACE TRIGGER hold BEFORE INSERT ON pgtailor.event FOR EACH ROW EXECUTE FUNCTION public.hold()"
+        ),
+    );
+}
+
+/// Lets entry `entry` of a holdable ledger not enter `state`, until the session is dropped.
+pub fn hold_before(server: &Server, database: &str, state: &str, entry: u32) -> Session {
+    let mut session = Session::open(server, database);
+    session.sql(&format!("SELECT pg_advisory_lock({HOLD}, hashtext('{entry} {state}'))"));
+    session
+}
+
 /// Waits until the answer is `wanted`, and fails at once, with what it said, when the program ends before.
 pub fn reaches(running: &mut Running, what: &str, wanted: &str, mut seen: impl FnMut() -> String) {
     wait_for(what, wanted, || {
