@@ -142,6 +142,7 @@ impl<'a> Statements<'a> {
         evidence.push(measured("share of the time of all statements", share, Unit::Fraction));
         Some(Finding {
             check: check.to_owned(),
+            object: None,
             severity,
             table: table.name.clone(),
             problem,

@@ -15,6 +15,8 @@ pub struct Finding {
     pub severity: Severity,
     /// The table concerned.
     pub table: QualifiedName,
+    /// The index, sequence, constraint or column of the table that it is about, unquoted; `None` when it is about the table or statements.
+    pub object: Option<String>,
     /// One sentence: what is wrong.
     pub problem: String,
     /// The numbers behind it.
@@ -74,6 +76,7 @@ impl Finding {
             check: check.into(),
             severity,
             table: table.clone(),
+            object: None,
             problem: problem.into(),
             evidence: Vec::new(),
             statements: Vec::new(),

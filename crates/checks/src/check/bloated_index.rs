@@ -97,6 +97,7 @@ impl BloatedIndex {
         let may_follow = index.definition.as_ref().is_some_and(|one| one.keys.len() > 1 && !one.unique && one.include.is_empty());
         Some(Finding {
             check: self.name().to_owned(),
+            object: Some(index.name.clone()),
             severity: if freed >= MUCH_SPACE { Severity::Warning } else { Severity::Notice },
             table: table.name.clone(),
             problem: format!(

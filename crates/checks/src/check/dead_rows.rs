@@ -77,6 +77,7 @@ impl DeadRows {
         let share = Quantity::estimated(share, Unit::Fraction);
         Some(Finding {
             check: self.name().to_owned(),
+            object: None,
             severity: if share.value >= DEAD_SHARE_CRITICAL { Severity::Critical } else { Severity::Warning },
             table: table.name.clone(),
             problem: format!("{share} of the rows of {} are dead: {why}", table.name),

@@ -77,6 +77,7 @@ impl DuplicateIndex {
         }
         Some(Finding {
             check: self.name().to_owned(),
+            object: Some(index.name.clone()),
             severity: if is_small(size, snapshot) { Severity::Notice } else { Severity::Warning },
             table: table.name.clone(),
             problem: format!(

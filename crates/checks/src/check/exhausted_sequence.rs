@@ -114,6 +114,7 @@ impl ExhaustedSequence {
             )
         };
         Some(Finding {
+            object: Some(sequence.name.name.clone()),
             evidence: vec![
                 fraction_evidence("given share of the values", used.value),
                 Evidence::new("values left", Quantity::measured(room.whole - room.given, Unit::Count)),

@@ -128,6 +128,7 @@ impl HotBlockingIndex {
         );
         Some(Finding {
             check: self.name().to_owned(),
+            object: None,
             severity: Severity::Warning,
             table: family.root.name.clone(),
             problem: format!(

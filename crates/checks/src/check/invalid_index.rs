@@ -99,6 +99,7 @@ impl InvalidIndex {
         let size: Option<Evidence> = index.size.map(|size| size_evidence("size of the index", size));
         Finding {
             check: self.name().to_owned(),
+            object: Some(index.name.clone()),
             severity,
             table: table.name.clone(),
             problem,

@@ -79,6 +79,7 @@ impl JsonColumn {
             quote_identifier(&column.name)
         );
         Some(Finding {
+            object: Some(column.name.clone()),
             evidence: vec![Evidence::new(
                 "time of the statements that look into it",
                 Quantity::measured(time, Unit::Milliseconds),

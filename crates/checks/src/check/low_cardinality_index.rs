@@ -88,6 +88,7 @@ impl LowCardinalityIndex {
         evidence.extend(scans(table, index, snapshot).map(|scans| crate::evidence::count_evidence("scans of the index", scans)));
         Some(Finding {
             check: self.name().to_owned(),
+            object: Some(index.name.clone()),
             severity: Severity::Notice,
             table: table.name.clone(),
             problem: format!(

@@ -91,6 +91,7 @@ impl LowStatisticsTarget {
             quote_identifier(&column.name)
         );
         Some(Finding {
+            object: Some(column.name.clone()),
             evidence: vec![
                 Evidence::new(
                     "rows that have the last known common value",

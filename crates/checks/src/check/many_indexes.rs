@@ -101,6 +101,7 @@ impl ManyIndexes {
         let parts = if table.kind == TableKind::Partitioned { " and its partitions" } else { "" };
         Some(Finding {
             check: self.name().to_owned(),
+            object: None,
             severity: Severity::Notice,
             table: table.name.clone(),
             problem: format!(

@@ -78,7 +78,7 @@ impl MismatchedForeignKey {
             other.type_name
         );
         let severity = if is_narrower { Severity::Warning } else { Severity::Notice };
-        Some(Finding::new(self.name(), severity, &table.name, problem, advice))
+        Some(Finding { object: Some(key.name.clone()), ..Finding::new(self.name(), severity, &table.name, problem, advice) })
     }
 }
 

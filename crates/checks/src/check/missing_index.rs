@@ -93,6 +93,7 @@ impl MissingIndex {
         let severity = if reading.share >= SEQUENTIAL_SHARE_WATCH { Severity::Warning } else { Severity::Notice };
         let mut finding = Finding {
             check: self.name().to_owned(),
+            object: None,
             severity,
             table: name.clone(),
             problem: String::new(),

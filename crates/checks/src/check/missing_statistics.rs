@@ -86,6 +86,7 @@ impl MissingStatistics {
         };
         Some(Finding {
             check: self.name().to_owned(),
+            object: None,
             severity,
             table: table.name.clone(),
             problem,

@@ -64,6 +64,7 @@ impl OutdatedCollation {
         let danger = if is_unique { "searches may miss rows, and duplicates may get in" } else { "searches may miss rows" };
         Finding {
             check: self.name().to_owned(),
+            object: Some(index.name.clone()),
             severity: Severity::Critical,
             table: table.name.clone(),
             problem: format!(

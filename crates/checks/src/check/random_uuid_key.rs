@@ -77,6 +77,10 @@ impl RandomUuidKey {
         evidence.extend(
             correlation.map(|value| Evidence::new("correlation of key and place", Quantity::measured(value, Unit::Count))),
         );
-        Some(Finding { evidence, ..Finding::new(self.name(), Severity::Notice, &table.name, problem, advice) })
+        Some(Finding {
+            object: Some(column.name.clone()),
+            evidence,
+            ..Finding::new(self.name(), Severity::Notice, &table.name, problem, advice)
+        })
     }
 }

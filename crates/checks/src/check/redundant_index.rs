@@ -78,6 +78,7 @@ impl RedundantIndex {
         evidence.extend(uses.map(|scans| count_evidence(format!("scans of {name}"), scans)));
         Some(Finding {
             check: self.name().to_owned(),
+            object: Some(index.name.clone()),
             severity: if is_missed || is_small(own, snapshot) { Severity::Notice } else { Severity::Warning },
             table: table.name.clone(),
             problem: format!(

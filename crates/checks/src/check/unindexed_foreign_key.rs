@@ -140,6 +140,7 @@ impl UnindexedForeignKey {
         let statement = definition.create_sql(&index, &table.name, Build::Concurrent);
         Some(Finding {
             check: self.name().to_owned(),
+            object: Some(key.name.clone()),
             severity: if is_searched { Severity::Warning } else { Severity::Notice },
             table: table.name.clone(),
             problem: format!(

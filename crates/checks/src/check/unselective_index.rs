@@ -105,6 +105,7 @@ impl UnselectiveIndex {
         evidence.extend(index.size.map(|size| size_evidence("size of the index", size)));
         Some(Finding {
             check: self.name().to_owned(),
+            object: Some(index.name.clone()),
             severity: if causes.is_empty() { Severity::Notice } else { Severity::Warning },
             table: table.name.clone(),
             problem: format!(

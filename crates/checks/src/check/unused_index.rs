@@ -141,6 +141,7 @@ impl UnusedIndex {
         numbers.extend(written.map(|count| count_evidence("rows inserted or updated with an entry for every index", count)));
         Some(Finding {
             check: self.name().to_owned(),
+            object: Some(index.name.clone()),
             severity,
             table: table.name.clone(),
             problem,

@@ -59,6 +59,6 @@ impl UnvalidatedForeignKey {
             printable(&table.name.sql()),
             printable(&quote_identifier(&key.name))
         );
-        Finding::new(self.name(), Severity::Notice, &table.name, problem, advice)
+        Finding { object: Some(key.name.clone()), ..Finding::new(self.name(), Severity::Notice, &table.name, problem, advice) }
     }
 }
