@@ -10,7 +10,7 @@ use pgtailor_model::finding::{Cause, Evidence, Finding, Severity};
 use pgtailor_model::name::Oid;
 use pgtailor_model::quantity::{Quantity, Unit};
 use pgtailor_model::snapshot::Snapshot;
-use pgtailor_model::unit::{Bytes, Milliseconds, count_as_f64, f64_as_count};
+use pgtailor_model::unit::{Bytes, Milliseconds, Rows, count_as_f64, f64_as_count};
 use pgtailor_model::workload::{Query, Workload};
 
 use crate::check::Subject;
@@ -54,11 +54,11 @@ impl<'a> Statements<'a> {
     pub(crate) fn of(subject: &Subject<'a>) -> Self {
         let mut tables = BTreeMap::new();
         for family in families(subject.snapshot) {
-            let rows = family.leaves.iter().map(|leaf| leaf.estimated_rows.map(|rows| rows.as_f64())).sum();
+            let rows = family.leaves.iter().map(|leaf| leaf.estimated_rows.map(Rows::as_f64)).sum();
             tables.insert(family.root.oid, Known { table: family.root, rows, pages: family.pages() });
         }
         for table in &subject.snapshot.catalog.tables {
-            let rows = table.estimated_rows.map(|rows| rows.as_f64());
+            let rows = table.estimated_rows.map(Rows::as_f64);
             tables.entry(table.oid).or_insert(Known { table, rows, pages: table.pages.0 });
         }
         let all_time = subject.workload.queries.iter().map(|query| query.total_time.0).sum::<f64>()
@@ -134,7 +134,7 @@ impl<'a> Statements<'a> {
         let Suspect { query, table, mut problem, mut evidence, advice, .. } = group.into_iter().next()?;
         if others > 0 {
             let number = if others == 1 { "1 other does".to_owned() } else { format!("{others} others do") };
-            problem.push_str(&format!("; {number} the same"));
+            problem = format!("{problem}; {number} the same");
             evidence.push(number_of("other statements that do the same", count_as_f64(others.try_into().unwrap_or(u64::MAX))));
         }
         evidence.extend(cost(query));

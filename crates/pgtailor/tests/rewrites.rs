@@ -34,7 +34,7 @@ const STATEMENTS: &[&str] = &[
     "SELECT a.id, a.x, b.q FROM a JOIN b ON b.a_id = a.id WHERE a.x = $1 OR b.q = $2",
     "SELECT a.id FROM a LEFT JOIN b ON b.a_id = a.id WHERE a.x > $1 OR b.q = $2",
     "SELECT a.id, b.p FROM a, b WHERE b.a_id = a.id AND (NOT a.flag OR (b.p = $1 AND b.q IS NULL) OR a.x = $2) AND a.y IS NOT NULL",
-    "SELECT a.id, a.x, a.name FROM a JOIN b ON b.a_id = a.id WHERE (a.name LIKE 'n1' OR b.q BETWEEN $1 AND $2) ORDER BY id, 2",
+    "SELECT a.id, a.x, a.name FROM a JOIN b ON b.a_id = a.id WHERE (a.name IS NULL OR b.q BETWEEN $1 AND $2) ORDER BY id, 2",
     "SELECT a.id FROM a JOIN nothing n ON n.a_id = a.id WHERE a.x = $1 OR n.p = $2",
     "SELECT a.id FROM a FULL JOIN b ON b.a_id = a.id WHERE a.x IS NULL OR b.p IN ($1, $2)",
 ];

@@ -407,6 +407,13 @@ async fn statements_are_read_from_any_version_in_any_schema() {
         assert_eq!(insert.text, "INSERT INTO t SELECT g, $1 FROM generate_series($2, $3) g");
         assert_eq!((insert.calls, insert.rows), (3, Rows(3000)));
         assert!(insert.total_time.0 > 0.0 && insert.blocks_accessed > Bytes(0));
+        let spread = insert.spread.expect("every version says how times differ");
+        let (deviation, longest) = (spread.deviation.0, spread.longest.expect("nobody has reset it").0);
+        // Of three executions none takes longer than all, and the longest takes at least the mean.
+        assert!(longest <= insert.total_time.0 && longest * 3.0 >= insert.total_time.0, "{version}: {insert:?}");
+        assert!(deviation > 0.0 && deviation < longest, "{version}: {insert:?}");
+        assert_eq!(insert.temp_written, Bytes(0));
+        assert!(insert.blocks_read <= insert.blocks_accessed);
         assert!(statements.is_sorted_by(|one, next| one.total_time >= next.total_time));
         let has_info = !matches!(version.as_str(), "1.4" | "1.5" | "1.6" | "1.7" | "1.8");
         assert_eq!((evicted.is_some(), since.is_some()), (has_info, has_info), "{version}");

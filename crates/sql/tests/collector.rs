@@ -4,7 +4,8 @@ mod common;
 
 use common::catalog;
 use pgtailor_model::binding::{BindingOrigin, Literal};
-use pgtailor_model::unit::Milliseconds;
+use pgtailor_model::spread::Spread;
+use pgtailor_model::unit::{Bytes, Milliseconds, Rows};
 use pgtailor_model::workload::Workload;
 use pgtailor_sql::{Collector, Kind, Observation, Values};
 
@@ -55,6 +56,59 @@ fn weights_without_times_get_the_time_of_another_source() {
     seen(&mut collector, Kind::Sampling, "SELECT * FROM orders WHERE id = 2", &[], 2, 3.0);
     let workload = understood(collector);
     assert_eq!((workload.queries[0].calls, workload.queries[0].total_time), (100, Milliseconds(300.0)));
+}
+
+/// Adds what counters say of executions of one statement: how many, their times, and what each wrote to temporary files.
+fn counted(collector: &mut Collector, kind: Kind, calls: u64, mean: f64, spread: Option<Spread>, temp: Option<u64>) {
+    collector.fill(|filling| {
+        filling.add(
+            kind,
+            &Observation {
+                text: "SELECT * FROM orders ORDER BY total",
+                values: Values::Unknown,
+                calls,
+                total_time: Milliseconds(mean * pgtailor_model::unit::count_as_f64(calls)),
+                spread,
+                rows: temp.map(|_| Rows(calls * 5)),
+                planning_time: None,
+                wal: None,
+                blocks_read: None,
+                temp_written: temp.map(|each| Bytes(each * calls)),
+                tags: None,
+                place: &String::new,
+            },
+        );
+    });
+}
+
+#[test]
+fn a_deviation_stays_with_its_mean_and_sums_are_scaled_to_all_executions() {
+    let spread =
+        |deviation: f64| Some(Spread { deviation: Milliseconds(deviation), longest: Some(Milliseconds(deviation * 9.0)) });
+    let mut collector = Collector::default();
+    counted(&mut collector, Kind::Counters, 10, 4.0, spread(1.0), Some(100));
+    counted(&mut collector, Kind::Counters, 10, 8.0, spread(3.0), Some(300));
+    let query = &understood(collector.clone()).queries[0];
+    // Variances of 1 and 9 and means that are 2 away from the mean of both: 5 + 4.
+    let both = query.spread.expect("both are known");
+    assert!((both.deviation.0 - 3.0).abs() < 1e-9 && both.longest == Some(Milliseconds(27.0)), "{both:?}");
+    assert_eq!((query.temp_written, query.rows), (Some(Bytes(4_000)), Some(Rows(100))));
+    // A log that saw twice as many has times of its own, and says nothing of files: each wrote as much as those that were counted.
+    counted(&mut collector, Kind::Log, 40, 5.0, None, None);
+    let query = &understood(collector).queries[0];
+    assert_eq!((query.calls, query.total_time, query.spread), (40, Milliseconds(200.0), None));
+    assert_eq!((query.temp_written, query.rows, query.blocks_read), (Some(Bytes(8_000)), Some(Rows(200)), None));
+}
+
+#[test]
+fn a_deviation_that_one_source_of_a_kind_does_not_know_is_not_known() {
+    let mut collector = Collector::default();
+    counted(&mut collector, Kind::Log, 1, 4.0, Some(Spread::of_one(Milliseconds(4.0))), None);
+    counted(&mut collector, Kind::Log, 1, 6.0, Some(Spread::of_one(Milliseconds(6.0))), None);
+    let known = understood(collector.clone()).queries[0].spread.expect("both are known");
+    assert!((known.deviation.0 - 1.0).abs() < 1e-9);
+    counted(&mut collector, Kind::Log, 1, 6.0, None, None);
+    assert_eq!(understood(collector).queries[0].spread, None);
 }
 
 #[test]

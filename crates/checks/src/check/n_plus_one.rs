@@ -102,7 +102,10 @@ fn suspect<'a>(
     let list_table =
         list.shapes.iter().find(|shape| related.contains(&shape.table)).and_then(|shape| statements.table(shape.table))?;
     let route = common_tag(query, list);
-    let by = route.map_or_else(|| "inferred from their numbers".to_owned(), |(tag, value)| format!("both of {tag} {value}"));
+    let by = route.map_or_else(
+        || "inferred from their numbers".to_owned(),
+        |(tag, value)| format!("both of {} {}", printable(tag), printable(value)),
+    );
     let column_sql = printable(&pgtailor_model::name::quote_identifier(column));
     Some(Suspect {
         query,
@@ -131,7 +134,7 @@ fn suspect<'a>(
              other statement: {}",
             "in an object-relational mapper: eager loading",
             time(mean(query)),
-            list.text
+            printable(&list.text)
         ),
     })
 }

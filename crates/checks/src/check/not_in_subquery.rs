@@ -2,6 +2,7 @@
 
 use pgtailor_model::construct::{ColumnOf, Construct};
 use pgtailor_model::finding::{Finding, Severity};
+use pgtailor_model::name::printable;
 use pgtailor_model::quantity::Unit;
 use pgtailor_model::workload::Query;
 
@@ -102,7 +103,7 @@ fn suspect<'a>(
     };
     let nulls = if may_be_null { "; and one null among them makes it return nothing" } else { "" };
     let advice = match rewritten {
-        Some(rewritten) => format!("neither side can be null, so this returns the same: {rewritten}"),
+        Some(rewritten) => format!("neither side can be null, so this returns the same: {}", printable(rewritten)),
         None if may_be_null => {
             "write NOT EXISTS (SELECT 1 FROM … WHERE … = …), which ignores nulls: not the same where there are some, and most likely what is \
              meant; or declare both columns NOT NULL"

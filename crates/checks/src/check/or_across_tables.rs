@@ -2,6 +2,7 @@
 
 use pgtailor_model::construct::Construct;
 use pgtailor_model::finding::Finding;
+use pgtailor_model::name::printable;
 use pgtailor_model::workload::Query;
 
 use super::{Check, Subject};
@@ -63,7 +64,7 @@ fn suspect<'a>(query: &'a Query, statements: &Statements<'a>, shapes: &[usize], 
     let [table, others @ ..] = large.as_slice() else { return None };
     let other = others.first()?;
     let advice = match rewritten {
-        Some(rewritten) => format!("this returns the same, and lets an index serve each branch: {rewritten}"),
+        Some(rewritten) => format!("this returns the same, and lets an index serve each branch: {}", printable(rewritten)),
         None => "write a statement for each branch and join them by UNION ALL, each but the first leaving out what a branch before it took \
                  (… IS NOT TRUE); LIMIT, DISTINCT and grouping go around the whole"
             .to_owned(),
