@@ -1,12 +1,12 @@
 //! M: extensions, statistics, settings, versions.
 
 use pgtailor::model::change::{Change, Replaced};
-use pgtailor_testkit::blocker::wait_for;
 use pgtailor_testkit::server::Server;
 
-use crate::place::{Place, applying, printed, server};
+use crate::place::{IS_HELD, Place, applying, hold_before, make_holdable, printed, reaches, server};
 
-fn set(name: &str, from: Option<&str>, to: Option<&str>) -> Change {
+/// Setting a parameter of the whole server, or taking its entry away.
+pub fn set(name: &str, from: Option<&str>, to: Option<&str>) -> Change {
     Change::SetParameter { name: name.to_owned(), value: Replaced { from: from.map(str::to_owned), to: to.map(str::to_owned) } }
 }
 
@@ -84,19 +84,12 @@ fn a_setting_of_a_killed_run_is_understood_by_the_next() {
     place.build_a();
     place.run(&["undo", "--all", "--yes"]).expect_code(0);
     let before = auto_conf(&own);
-    place.sql(
-        "CREATE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_catalog.set_config('lock_timeout', '0', true); \
-         PERFORM pg_catalog.pg_advisory_xact_lock_shared(4711, 1); RETURN NEW; END $$; \
-         CREATE TRIGGER hold BEFORE INSERT ON pgtailor.event FOR EACH ROW WHEN (NEW.to_state IN ('verifying', 'reconciling')) \
-             EXECUTE FUNCTION public.hold()",
-    );
-    let mut hold = place.session();
-    hold.sql("SELECT pg_advisory_lock(4711, 1)");
+    make_holdable(&own, &place.database);
+    // The first two entries are those of the preparation.
+    let hold = hold_before(&own, &place.database, "verifying", 3);
     let (path, _) = place.planned(|_| vec![set("work_mem", None, Some("16MB"))]);
-    let running = place.start(&applying(&path));
-    wait_for("the ledger is held", "t", || {
-        place.sql("SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND classid = 4711 AND NOT granted")
-    });
+    let mut running = place.start(&applying(&path));
+    reaches(&mut running, "the ledger is held", "t", || place.sql(IS_HELD));
     running.signal("KILL");
     place.ended(running);
     drop(hold);

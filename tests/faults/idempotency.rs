@@ -131,6 +131,17 @@ fn f36_a_drop_finds_its_index_by_identity() {
     place.holds_but(&Allowed { indexes: &["idx_a"], ..Allowed::default() });
 }
 
+/// The same where ours is gone: an index that only has the name stays.
+#[test]
+fn f36_an_undo_does_not_hit_the_index_that_took_the_name() {
+    let mut place = Place::new("f36 gone");
+    place.build_a();
+    place.sql("DROP INDEX idx_a; CREATE INDEX idx_a ON big (id, a)");
+    let run = place.run(&["undo", "--all", "--yes"]);
+    assert!(place.is_valid("idx_a"), "{}\n{}", run.out, run.err);
+    place.holds_but(&Allowed { indexes: &["idx_a"], ..Allowed::default() });
+}
+
 /// The same for a rollout that was written before the swap.
 #[test]
 fn f36_a_reviewed_drop_does_not_hit_the_index_that_took_the_name() {

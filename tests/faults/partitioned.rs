@@ -2,23 +2,25 @@
 
 use pgtailor::model::change::{Carried, Change};
 use pgtailor::model::index::IndexDefinition;
+use pgtailor::model::snapshot::Snapshot;
 use pgtailor_testkit::blocker::wait_for;
 use pgtailor_testkit::probe::Probe;
 
-use crate::place::{Place, applying, entry, printed, reaches};
+use crate::place::{IS_HELD, Place, applying, entry, hold_before, make_holdable, printed, reaches};
 
 /// How many sessions of ours wait for a lock on a relation.
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'pgtailor%' \
                        AND wait_event_type = 'Lock' AND wait_event = 'relation'";
 
+/// A table of two parts.
+pub const MEASURED: &str = "CREATE TABLE measured (id int, at date, v int) PARTITION BY RANGE (at); \
+     CREATE TABLE measured_1 PARTITION OF measured FOR VALUES FROM ('2024-01-01') TO ('2024-07-01'); \
+     CREATE TABLE measured_2 PARTITION OF measured FOR VALUES FROM ('2024-07-01') TO ('2025-01-01'); \
+     INSERT INTO measured SELECT g, DATE '2024-01-01' + g % 360, g % 50 FROM generate_series(1, 5000) g; ANALYZE measured";
+
 fn partitioned(name: &str) -> Place<'static> {
     let mut place = Place::new(name);
-    place.sql(
-        "CREATE TABLE measured (id int, at date, v int) PARTITION BY RANGE (at); \
-         CREATE TABLE measured_1 PARTITION OF measured FOR VALUES FROM ('2024-01-01') TO ('2024-07-01'); \
-         CREATE TABLE measured_2 PARTITION OF measured FOR VALUES FROM ('2024-07-01') TO ('2025-01-01'); \
-         INSERT INTO measured SELECT g, DATE '2024-01-01' + g % 360, g % 50 FROM generate_series(1, 5000) g; ANALYZE measured",
-    );
+    place.sql(MEASURED);
     place.begin();
     place
 }
@@ -27,18 +29,21 @@ fn index_v() -> String {
     entry("idx_v", "measured", r#"["v"]"#)
 }
 
-/// The arguments that build `idx_v` on the whole table, by a reviewed rollout.
+/// `idx_v` on the whole table.
+pub fn index_on_whole(snapshot: &Snapshot) -> Change {
+    let table = snapshot.catalog.tables.iter().find(|table| table.name.name == "measured").expect("the table is there");
+    Change::CreateIndex {
+        table: table.name.clone(),
+        table_oid: table.oid,
+        name: "idx_v".to_owned(),
+        definition: IndexDefinition::btree(["v"]),
+        carries: Carried::default(),
+    }
+}
+
+/// The arguments that build it, by a reviewed rollout.
 fn whole(place: &Place<'_>) -> Vec<String> {
-    let (path, left_out) = place.planned(|snapshot| {
-        let table = snapshot.catalog.tables.iter().find(|table| table.name.name == "measured").expect("the table is there");
-        vec![Change::CreateIndex {
-            table: table.name.clone(),
-            table_oid: table.oid,
-            name: "idx_v".to_owned(),
-            definition: IndexDefinition::btree(["v"]),
-            carries: Carried::default(),
-        }]
-    });
+    let (path, left_out) = place.planned(|snapshot| vec![index_on_whole(snapshot)]);
     assert!(left_out.is_empty(), "{left_out:?}");
     applying(&path)
 }
@@ -220,6 +225,28 @@ fn a_dance_that_was_interrupted_is_finished_by_the_next_run() {
     is_whole(&place, 2);
     place.run(&["undo", "--all", "--yes"]).expect_code(0);
     assert_eq!(place.server.dump("dance"), before);
+}
+
+/// The entries of the parts are found by those of their being attached: they are taken back first, so that whoever goes on finds all.
+#[test]
+fn a_whole_whose_undo_was_cut_short_is_taken_back_with_every_part() {
+    for entry in [2, 3] {
+        let mut place = partitioned(&format!("dance undone {entry}"));
+        place.run(&whole(&place)).expect_code(0);
+        make_holdable(place.server, &place.database);
+        let hold = hold_before(place.server, &place.database, "rolled-back", entry);
+        let mut running = place.start(&["undo", "--all", "--yes"]);
+        reaches(&mut running, "the ledger is held", "t", || place.sql(IS_HELD));
+        running.signal("KILL");
+        place.ended(running);
+        drop(hold);
+        place.wait_until_sessions_are_gone();
+        // Somebody who wants something else finds the entry open.
+        place.build_a();
+        let not_taken_back = "SELECT count(*) FROM pgtailor.change WHERE id <= 5 AND state <> 'rolled-back'";
+        assert_eq!(place.sql(not_taken_back), "0", "{}", place.states());
+        place.holds();
+    }
 }
 
 /// Two steps of a reviewed rollout, between which somebody made another index of that name.

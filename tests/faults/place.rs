@@ -247,16 +247,9 @@ impl<'a> Place<'a> {
 
     /// Writes a rollout of what `make` makes of the database as it is, as a library would, and returns its path and what is left out.
     pub fn planned(&self, make: impl FnOnce(&Snapshot) -> Vec<Change>) -> (String, Vec<String>) {
-        let database = Database::from_url(&self.server.lab.url(&self.database)).expect("an address");
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let snapshot = runtime.block_on(pgtailor::capture(&database)).expect("a snapshot");
-        let request = |change| Request { change, reason: "a test wants it".to_owned(), estimate: Estimate::default() };
-        let requests: Vec<Request> = make(&snapshot).into_iter().map(request).collect();
-        let evidence = DropEvidence { unused_for: Duration::ZERO, ..DropEvidence::default() };
-        let rollout = plan(&requests, &snapshot, &Rules { evidence, ..Rules::allowing(ChangeClass::ALL.into()) });
         let path = self.path("planned.json");
-        pgtailor::write_rollout(&rollout, &snapshot, &path).expect("the folder is ours");
-        (text(&path), rollout.left_out.into_iter().map(|left| left.reason).collect())
+        let left_out = planned(&self.server.lab.url(&self.database), &path, make);
+        (text(&path), left_out)
     }
 
     /// A rollout that drops an existing index, or why there is none.
@@ -288,6 +281,33 @@ impl<'a> Place<'a> {
     }
 }
 
+/// First number of the advisory lock that holds the ledger; not pgtailor's.
+const HOLD: i32 = 4711;
+/// Whether somebody waits for that lock in this database.
+pub const IS_HELD: &str = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND classid = 4711 AND NOT granted \
+                           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// Makes every move of the ledger of `database` wait for whoever holds it: the program has no hook for that, its ledger has a trigger.
+pub fn make_holdable(server: &Server, database: &str) {
+    server.sql(
+        database,
+        &format!(
+            "CREATE OR REPLACE FUNCTION public.hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 PERFORM pg_catalog.set_config('lock_timeout', '0', true); \
+                 PERFORM pg_catalog.pg_advisory_xact_lock_shared({HOLD}, pg_catalog.hashtext(NEW.change_id || ' ' || NEW.to_state)); \
+                 RETURN NEW; END $$; \
+             CREATE OR REPLACE TRIGGER hold BEFORE INSERT ON pgtailor.event FOR EACH ROW EXECUTE FUNCTION public.hold()"
+        ),
+    );
+}
+
+/// Lets entry `entry` of a holdable ledger not enter `state`, until the session is dropped.
+pub fn hold_before(server: &Server, database: &str, state: &str, entry: u32) -> Session {
+    let mut session = Session::open(server, database);
+    session.sql(&format!("SELECT pg_advisory_lock({HOLD}, hashtext('{entry} {state}'))"));
+    session
+}
+
 /// Waits until the answer is `wanted`, and fails at once, with what it said, when the program ends before.
 pub fn reaches(running: &mut Running, what: &str, wanted: &str, mut seen: impl FnMut() -> String) {
     wait_for(what, wanted, || {
@@ -295,6 +315,19 @@ pub fn reaches(running: &mut Running, what: &str, wanted: &str, mut seen: impl F
         assert!(answer == wanted || running.is_running(), "it ended before {what}, {wanted:?}:\n{}", running.said());
         answer
     });
+}
+
+/// Writes a rollout of what `make` makes of the database at `url` to `path`, and returns why changes are left out of it.
+pub fn planned(url: &str, path: &Path, make: impl FnOnce(&Snapshot) -> Vec<Change>) -> Vec<String> {
+    let database = Database::from_url(url).expect("an address");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let snapshot = runtime.block_on(pgtailor::capture(&database)).expect("a snapshot");
+    let request = |change| Request { change, reason: "a test wants it".to_owned(), estimate: Estimate::default() };
+    let requests: Vec<Request> = make(&snapshot).into_iter().map(request).collect();
+    let evidence = DropEvidence { unused_for: Duration::ZERO, ..DropEvidence::default() };
+    let rollout = plan(&requests, &snapshot, &Rules { evidence, ..Rules::allowing(ChangeClass::ALL.into()) });
+    pgtailor::write_rollout(&rollout, &snapshot, path).expect("the folder is ours");
+    rollout.left_out.into_iter().map(|left| left.reason).collect()
 }
 
 /// The arguments that carry out a rollout of any class.
@@ -317,7 +350,7 @@ fn drop_of(snapshot: &Snapshot, name: &str) -> Change {
 }
 
 /// Rebuilding an index as it is.
-fn rebuild_of(snapshot: &Snapshot, name: &str) -> Change {
+pub fn rebuild_of(snapshot: &Snapshot, name: &str) -> Change {
     let (table, index) = found(snapshot, name);
     Change::RebuildIndex {
         table: table.name.clone(),
@@ -353,19 +386,17 @@ pub fn printed(run: &Run) -> String {
     unwrapped(&format!("{}\n{}", run.out, run.err))
 }
 
-/// Makes the role that `doctor` says is enough for applying, by its script, and returns the URL for it. The right to set parameters is
-/// granted by hand: the script does not give it.
-fn least_role(server: &Server, database: &str, url: &str) -> String {
+/// Makes the role that `doctor` says is enough for applying, by its script and nothing else, and returns the URL for it.
+pub fn least_role(server: &Server, database: &str, url: &str) -> String {
     const ROLE: &str = "pgtailor_apply";
     let script = Program::new(PGTAILOR).on(url).run(&["doctor", "--role", "apply"]).expect_code(0).out;
     let statements = script.lines().filter(|line| line.ends_with(';') && !line.starts_with("--"));
-    let by_hand = format!(
-        "ALTER ROLE {ROLE} PASSWORD '{ROLE}' CONNECTION LIMIT -1; GRANT EXECUTE ON FUNCTION pg_reload_conf() TO {ROLE}; \
-         GRANT ALTER SYSTEM ON PARAMETER work_mem, random_page_cost, jit TO {ROLE}"
-    );
-    // The role is there already when another test has made it.
+    // What psql asks a person for, and more sessions than one instance needs: some tests start ten.
+    let by_hand = format!("ALTER ROLE {ROLE} PASSWORD '{ROLE}' CONNECTION LIMIT -1");
+    let mut session = Session::open(server, database);
+    // The role is there already when another test has made it; an error of the server is an answer here.
     for statement in statements.chain([by_hand.as_str()]) {
-        server.try_sql(&server.lab.url(database), statement);
+        session.sql(statement);
     }
     big::url_of(server, database, ROLE)
 }

@@ -1,9 +1,11 @@
 //! K: privileges and kinds of objects.
 
+use pgtailor::settable_parameters;
 use pgtailor_testkit::big;
 use pgtailor_testkit::blocker::Blocker;
 
-use crate::place::{Place, entry, index_a, printed};
+use crate::extensions::set;
+use crate::place::{Place, applying, entry, index_a, least_role, printed, server};
 
 fn index_app() -> String {
     entry("idx_app", "apptab", r#"["a"]"#)
@@ -53,6 +55,30 @@ fn f101_a_member_that_does_not_inherit_can_build_or_is_told_how() {
     }
     place.holds();
     assert_eq!(run.code, Some(0), "a member of the owner is enough\n{}\n{}", run.out, run.err);
+}
+
+/// A server of its own: rights on parameters are the whole server's.
+#[test]
+fn the_role_of_the_script_sets_what_a_rollout_may_set_and_nothing_else() {
+    let own = server(&[]);
+    let url = big::create(&own, "settings");
+    let url = least_role(&own, "settings", &url);
+    let may = |name: &str| {
+        own.sql("settings", &format!("SELECT has_parameter_privilege('pgtailor_apply', '{name}', 'ALTER SYSTEM')")) == "t"
+    };
+    let denied: Vec<&str> = settable_parameters().filter(|name| !may(name)).collect();
+    assert_eq!(denied, Vec::<&str>::new(), "the server took every line of the script");
+    let granted = own.sql("settings", "SELECT count(*) FROM pg_parameter_acl");
+    assert_eq!(granted, settable_parameters().count().to_string());
+    assert!(!may("archive_command") && !may("shared_preload_libraries"));
+    let mut place = Place::at(&own, "settings", &url);
+    let (path, left_out) = place.planned(|_| vec![set("log_lock_waits", None, Some("off")), set("jit", None, Some("off"))]);
+    assert!(left_out.is_empty(), "{left_out:?}");
+    place.run(&applying(&path)).expect_code(0);
+    assert_eq!(own.sql("settings", "SHOW jit"), "off");
+    place.run(&["undo", "--all", "--yes"]).expect_code(0);
+    assert_eq!(place.states(), "rolled-back rolled-back applied applied");
+    place.holds();
 }
 
 /// The least role that may build: member of the owner, not a superuser.

@@ -11,13 +11,17 @@ use pgtailor_model::workload::Workload;
 
 mod bloated_index;
 mod bloated_table;
+mod cartesian_product;
 mod correlated_columns;
 mod crowded_pages;
 mod dead_rows;
 mod disabled_autovacuum;
 mod duplicate_index;
+mod early_stop;
 mod exhausted_sequence;
+mod function_on_column;
 mod hot_blocking_index;
+mod implicit_cast;
 mod invalid_index;
 mod json_column;
 mod late_autovacuum;
@@ -27,10 +31,18 @@ mod many_indexes;
 mod mismatched_foreign_key;
 mod missing_index;
 mod missing_statistics;
+mod n_plus_one;
 mod no_primary_key;
+mod not_in_subquery;
+mod offset_paging;
+mod or_across_tables;
 mod outdated_collation;
 mod random_uuid_key;
 mod redundant_index;
+mod select_star;
+mod slow_statement;
+mod temp_spill;
+mod unbounded_result;
 mod unfrozen_rows;
 mod unindexed_foreign_key;
 mod unselective_index;
@@ -77,6 +89,18 @@ pub trait Check: Sync {
 /// Every check, in the order of the manual: what queries suffer from first, then what maintenance owes.
 pub static ALL: &[&dyn Check] = &[
     &missing_index::MissingIndex,
+    &slow_statement::SlowStatement,
+    &n_plus_one::NPlusOne,
+    &offset_paging::OffsetPaging,
+    &not_in_subquery::NotInSubquery,
+    &cartesian_product::CartesianProduct,
+    &function_on_column::FunctionOnColumn,
+    &implicit_cast::ImplicitCast,
+    &select_star::SelectStar,
+    &unbounded_result::UnboundedResult,
+    &or_across_tables::OrAcrossTables,
+    &early_stop::EarlyStop,
+    &temp_spill::TempSpill,
     &unindexed_foreign_key::UnindexedForeignKey,
     &outdated_collation::OutdatedCollation,
     &invalid_index::InvalidIndex,

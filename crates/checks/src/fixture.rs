@@ -103,6 +103,14 @@ impl Fixture {
         self.edit(name, |table| table.estimated_rows = Some(Rows(rows)))
     }
 
+    /// Sets the mean width of a column, in bytes.
+    pub(crate) fn width(self, name: &str, column: &str, width: u32) -> Self {
+        self.edit(name, |table| {
+            let column = table.columns.iter_mut().find(|known| known.name == column).expect("a column of the fixture");
+            column.statistics.get_or_insert_default().average_width = width;
+        })
+    }
+
     /// Sets the distinct values of a column.
     pub(crate) fn distinct(self, name: &str, column: &str, distinct: f64) -> Self {
         self.edit(name, |table| {

@@ -5,12 +5,10 @@ use std::cmp::Reverse;
 use jiff::SignedDuration;
 use pgtailor_model::catalog::{Index, Table, TableKind};
 use pgtailor_model::change::Change;
-use pgtailor_model::finding::Evidence;
 use pgtailor_model::index::{IndexDefinition, KeyPart};
 use pgtailor_model::name::{printable, quote_identifier};
-use pgtailor_model::quantity::{Quantity, Unit};
 use pgtailor_model::snapshot::{NotExamined, Snapshot};
-use pgtailor_model::unit::{Bytes, count_as_f64};
+use pgtailor_model::unit::Bytes;
 
 use crate::threshold::SMALL_INDEX_PAGES;
 
@@ -130,16 +128,6 @@ pub(crate) fn rebuild_change(table: &Table, index: &Index) -> Option<Change> {
         index_oid: index.oid,
         definition: index.definition.clone()?,
     })
-}
-
-/// A size as evidence.
-pub(crate) fn size_evidence(label: impl Into<String>, size: Bytes) -> Evidence {
-    Evidence { label: label.into(), quantity: Quantity::measured(size.as_f64(), Unit::Bytes) }
-}
-
-/// A count as evidence.
-pub(crate) fn count_evidence(label: impl Into<String>, count: u64) -> Evidence {
-    Evidence { label: label.into(), quantity: Quantity::measured(count_as_f64(count), Unit::Count) }
 }
 
 /// How long the server has counted; `None` when that is not known.

@@ -17,6 +17,7 @@ mod row_size;
 mod run;
 mod serving;
 mod setting;
+mod suspect;
 mod threshold;
 
 #[cfg(test)]

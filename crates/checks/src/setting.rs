@@ -54,6 +54,16 @@ pub(crate) fn autovacuum(snapshot: &Snapshot) -> Option<bool> {
     snapshot.settings.get("autovacuum").map(|setting| setting.value == "on")
 }
 
+/// Memory for one sort or hash table, in bytes (`work_mem`, which the server shows in kB); `None` when it was not captured.
+pub(crate) fn work_memory(snapshot: &Snapshot) -> Option<f64> {
+    number(snapshot, "work_mem").map(|kilobytes| kilobytes * 1024.0)
+}
+
+/// Memory for a hash table, in bytes (`get_hash_memory_limit` in `nodeHash.c`): servers before 13 know no multiplier.
+pub(crate) fn hash_memory(snapshot: &Snapshot) -> Option<f64> {
+    work_memory(snapshot).map(|memory| memory * number(snapshot, "hash_mem_multiplier").unwrap_or(1.0))
+}
+
 pub(crate) fn number(snapshot: &Snapshot, name: &str) -> Option<f64> {
     snapshot.settings.get(name)?.value.parse().ok()
 }

@@ -145,7 +145,7 @@ pub(crate) const TABLE_BLOAT_SHARE: f64 = 0.5;
 pub(crate) const ROOMY_FILL_FACTOR: u8 = 85;
 
 /// Rows of a table from which on a wrong guess of the planner costs something, in rows.
-pub(crate) const ENOUGH_ROWS: u64 = 10_000;
+pub(crate) const ENOUGH_TABLE_ROWS: u64 = 10_000;
 
 /// The last of the common values is common when it has this many times the rows of one that is not in the list.
 pub(crate) const STILL_COMMON: f64 = 3.0;
@@ -158,3 +158,64 @@ pub(crate) const ENOUGH_FOUND_ROWS: f64 = 100.0;
 
 /// An estimate this many times too low changes the choice between a nested loop and a hash join.
 pub(crate) const TIMES_UNDERESTIMATED: f64 = 10.0;
+/// Statements that take less than this fraction of all time, and less than [`NOTICEABLE_MEAN`] each, are never found: a hundred of them
+/// cured would go unnoticed.
+pub(crate) const NOTICEABLE_SHARE: f64 = 0.01;
+
+/// Mean time from which on a single execution is worth a look, in milliseconds: five in a row are a delay that a person feels.
+pub(crate) const NOTICEABLE_MEAN: f64 = 20.0;
+
+/// Executions from which on a mean time counts by itself; fewer are somebody at a prompt, or a migration.
+pub(crate) const ENOUGH_CALLS: u64 = 10;
+
+/// Fraction of all time from which on a statement costs something now.
+pub(crate) const TIME_SHARE_WARNING: f64 = 0.02;
+
+/// Mean time of a slow statement, in milliseconds: what a person takes for instantaneous ends there (Nielsen, Usability Engineering, 1993).
+pub(crate) const SLOW_MEAN: f64 = 100.0;
+
+/// Time at which a person's thread of thought breaks, in milliseconds (the same source).
+pub(crate) const LONG_WAIT: f64 = 1_000.0;
+
+/// A deviation of so many means says that a few executions take most of the time: an exponential spread, that of a queue, has one.
+pub(crate) const TAIL_DEVIATIONS: f64 = 3.0;
+
+/// Executions from which on a deviation says something of a tail.
+pub(crate) const ENOUGH_FOR_TAIL: u64 = 100;
+
+/// Rows of one execution that no person reads, and that take megabytes in the application.
+pub(crate) const MANY_ROWS: f64 = 10_000.0;
+
+/// Rows of one execution from which on fetching each from the table costs more than finding it in the index.
+pub(crate) const ENOUGH_RETURNED: f64 = 100.0;
+
+/// Bytes from outside the cache in one execution that explain its time: 10 MB, a tenth of a second of a common network disk.
+pub(crate) const MUCH_READ: f64 = 10.0 * 1024.0 * 1024.0;
+
+/// Bytes of temporary files in one execution below which memory is not the matter: 1 MB.
+pub(crate) const LITTLE_SPILLED: f64 = 1024.0 * 1024.0;
+
+/// Memory for one sort that is never advised, in bytes: 1 GB; every node of every session could take as much.
+pub(crate) const MOST_WORK_MEM: f64 = 1024.0 * 1024.0 * 1024.0;
+
+/// Bytes of memory for each byte of a sort's temporary file. A row in memory has a `SortTuple` (24 bytes) and a palloc chunk beside
+/// itself (`tuplesort.c`), a row on tape 4 bytes; common rows of 50 to 100 bytes come to less than twice.
+pub(crate) const MEMORY_FOR_SPILLED: f64 = 2.0;
+
+/// Rows of a product that nobody can have meant: a hundred times a hundred.
+pub(crate) const LARGE_PRODUCT: f64 = 10_000.0;
+
+/// Look-ups for one row at a time from which on their number is a matter, in executions.
+pub(crate) const MANY_LOOKUPS: u64 = 1_000;
+
+/// Look-ups for each execution of another statement that are no coincidence.
+pub(crate) const LOOKUPS_FOR_EACH: u64 = 5;
+
+/// Time of a look-up above which it is slow by itself, and not by its number, in milliseconds.
+pub(crate) const QUICK_LOOKUP: f64 = 2.0;
+
+/// Bytes of a wide row: a page holds fewer than forty of them.
+pub(crate) const WIDE_ROW: f64 = 200.0;
+
+/// An index of at most this fraction of the row's width is much quicker to read alone.
+pub(crate) const NARROW_FRACTION: f64 = 0.25;

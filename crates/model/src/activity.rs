@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::name::Oid;
+use crate::spread::Spread;
 use crate::unit::{Bytes, Milliseconds, Rows};
 
 /// Counters since `since`.
@@ -142,8 +143,14 @@ pub struct StatementActivity {
     pub total_time: Milliseconds,
     /// Rows returned or affected.
     pub rows: Rows,
+    /// How the times of its executions differ; `None` when the server does not say.
+    pub spread: Option<Spread>,
     /// Shared blocks read from the cache and from outside it, as bytes.
     pub blocks_accessed: Bytes,
+    /// Shared blocks read from outside the cache, as bytes; the operating system may have had them in memory.
+    pub blocks_read: Bytes,
+    /// Blocks written to temporary files, as bytes: what sorts, hashes and materialized rows could not keep in memory.
+    pub temp_written: Bytes,
     /// Total planning time; `None` when the server does not record it (`pg_stat_statements.track_planning`).
     pub planning_time: Option<Milliseconds>,
     /// Write-ahead log written; `None` before version 1.8 of the extension.

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::binding::{Binding, Parameter};
+use crate::construct::Construct;
 use crate::shape::Shape;
-use crate::unit::{Bytes, Milliseconds, Rows};
+use crate::spread::Spread;
+use crate::unit::{Bytes, Milliseconds, Rows, count_as_f64};
 
 /// The statements of a database. Skipped and considered together are everything that was seen.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,14 +35,22 @@ pub struct Query {
     pub calls: u64,
     /// Total execution time.
     pub total_time: Milliseconds,
+    /// How the times of its executions differ, of the source that `total_time` is from; `None` when that does not say.
+    pub spread: Option<Spread>,
     /// Rows returned or affected; `None` when no source says.
     pub rows: Option<Rows>,
+    /// Shared blocks read from outside the server's cache, as bytes; `None` when no source says.
+    pub blocks_read: Option<Bytes>,
+    /// Blocks written to temporary files, as bytes; `None` when no source says.
+    pub temp_written: Option<Bytes>,
     /// Total planning time; `None` when no source says (`pg_stat_statements.track_planning` is off, as it is by default).
     pub planning_time: Option<Milliseconds>,
     /// Write-ahead log written; `None` when no source says.
     pub wal: Option<Bytes>,
     /// What each reference to a table asks for.
     pub shapes: Vec<Shape>,
+    /// What the grammar shows beyond that, each once.
+    pub constructs: Vec<Construct>,
     /// The parameters of `text`, `$1` first.
     pub parameters: Vec<Parameter>,
     /// Values for them, each set with its weight; empty until they were drawn, or when none could be found.
@@ -94,6 +104,18 @@ pub struct Coverage {
     pub evicted: Option<u64>,
     /// Why `whole` is not known or not exact, as a sentence without a period.
     pub doubt: Option<String>,
+}
+
+impl Query {
+    /// Mean execution time; `None` when it was never executed or no source has times.
+    pub fn mean_time(&self) -> Option<Milliseconds> {
+        (self.calls > 0 && self.total_time.0 > 0.0).then(|| Milliseconds(self.total_time.0 / count_as_f64(self.calls)))
+    }
+
+    /// Mean rows of one execution; `None` when they are not known.
+    pub fn rows_per_call(&self) -> Option<f64> {
+        self.rows.filter(|_| self.calls > 0).map(|rows| rows.as_f64() / count_as_f64(self.calls))
+    }
 }
 
 impl Coverage {

@@ -3,6 +3,7 @@
 use pgtailor_model::diagnosis::{Check, Diagnosis};
 use pgtailor_postgres::connect::Database;
 use pgtailor_postgres::doctor;
+use pgtailor_rollout::settable_parameters;
 
 pub use pgtailor_postgres::doctor::Role;
 
@@ -17,7 +18,8 @@ pub async fn examine_setup(database: &Database) -> Result<Diagnosis, Error> {
 
 /// The SQL that makes a least-privilege role for `database`'s version, schemas and owners.
 pub async fn least_privilege_script(database: &Database, role: Role) -> Result<String, Error> {
-    Ok(doctor::least_privilege(database, role).await?)
+    let settable: Vec<&str> = settable_parameters().collect();
+    Ok(doctor::least_privilege(database, role, &settable).await?)
 }
 
 /// Labs need the server's programs on this machine.

@@ -63,5 +63,5 @@ pub use pgtailor_postgres::connect::{ConnectionInput, Database};
 pub use pgtailor_postgres::executor::{Event, Events, guard_names};
 pub use pgtailor_postgres::ledger::LedgerPlace;
 pub use pgtailor_report as report;
-pub use pgtailor_rollout::{DropEvidence, Request, Rules, Which, plan};
+pub use pgtailor_rollout::{DropEvidence, Request, Rules, Which, plan, settable_parameters};
 pub use tokio_util::sync::CancellationToken;

@@ -162,9 +162,12 @@ fn understood(statements: &[String], snapshot: &Snapshot) -> Workload {
                 values,
                 calls: 100,
                 total_time: Milliseconds(100.0),
+                spread: None,
                 rows: None,
                 planning_time: None,
                 wal: None,
+                blocks_read: None,
+                temp_written: None,
                 tags: None,
                 place: &|| text.clone(),
             };

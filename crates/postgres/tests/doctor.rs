@@ -186,7 +186,7 @@ async fn an_extension_that_is_not_loaded_is_told_apart() {
 async fn the_scripts_make_roles_that_suffice() {
     let (lab, admin) = shop(&LabOptions::new()).await;
     for (role, name) in [(Role::Read, "pgtailor_read"), (Role::Apply, "pgtailor_apply")] {
-        let script = least_privilege(&database(&lab.url("shop")), role).await.expect("a script");
+        let script = least_privilege(&database(&lab.url("shop")), role, &["jit", "work_mem"]).await.expect("a script");
         let statements: String = script.lines().filter(|line| !line.starts_with('\\')).collect::<Vec<_>>().join("\n");
         admin.batch_execute(&statements).await.unwrap_or_else(|error| panic!("{statements}\n{error:?}"));
         admin.batch_execute(&format!("ALTER ROLE {name} PASSWORD 'secret'")).await.expect("a password");

@@ -15,6 +15,7 @@ mod undo;
 
 pub use file::{FileError, file_of, requests_of};
 pub use pgtailor_model::disuse::{Counters, DropEvidence};
+pub use guard::settable_parameters;
 pub use plan::{Request, Rules, plan};
 pub use step::step;
 pub use undo::{UndoError, UndoStep, Which, undo_leaves, undo_steps};

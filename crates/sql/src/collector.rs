@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use pgtailor_model::binding::Literal;
+use pgtailor_model::spread::Spread;
 use pgtailor_model::unit::{Bytes, Milliseconds, Rows};
 use pgtailor_model::workload::Tags;
 
@@ -48,12 +49,18 @@ pub struct Observation<'a> {
     pub calls: u64,
     /// Their total time.
     pub total_time: Milliseconds,
+    /// How their times differ; `None` makes it unknown for all that the sources of this kind saw of the statement.
+    pub spread: Option<Spread>,
     /// Rows returned or affected.
     pub rows: Option<Rows>,
     /// Planning time.
     pub planning_time: Option<Milliseconds>,
     /// Write-ahead log.
     pub wal: Option<Bytes>,
+    /// Shared blocks read from outside the cache.
+    pub blocks_read: Option<Bytes>,
+    /// Blocks written to temporary files.
+    pub temp_written: Option<Bytes>,
     /// Attribution that the source found; what the text's comments say is added.
     pub tags: Option<&'a BTreeMap<String, String>>,
     /// How a person finds the statement in the source, should it not be readable: `(query id 42)`, `line 17`. Never a part of the text.

@@ -55,7 +55,7 @@ impl<'t> Walker<'t> {
         first
     }
 
-    fn compare_with_fixed(&self, operator: &str, subject: &Operand<'t>, other: &Operand<'t>, place: Place<'_, 't>) -> Said {
+    fn compare_with_fixed(&mut self, operator: &str, subject: &Operand<'t>, other: &Operand<'t>, place: Place<'_, 't>) -> Said {
         let (comparison, _) = service::of_operator(operator, subject.result(self));
         let collated = |operand: &Operand<'t>| match operand {
             Operand::Fixed(fixed) => fixed.collated,
@@ -63,8 +63,10 @@ impl<'t> Walker<'t> {
             _ => false,
         };
         let foreign = collated(other) && !collated(subject);
+        let cast = self.cast_for(operator, subject, other);
         let saying = Saying { comparison, operator, operand: other.to_model() };
         self.say(subject, &saying, place, |family| match other.volatile() {
+            _ if cast.is_some() => Service::nothing(cast.clone().unwrap_or_default()),
             Some(function) => Service::nothing(format!("compared with the volatile function {function}()")),
             None if foreign => Service::nothing("compared in another collation than the column's own"),
             None => service::of_operator(operator, family).1,
@@ -87,7 +89,7 @@ impl<'t> Walker<'t> {
 
     /// `subject operator other`, where `other` is of another table; `operator` is `None` when only the other side could be searched.
     fn compare_with_elsewhere(
-        &self,
+        &mut self,
         operator: Option<&str>,
         written: &str,
         subject: &Operand<'t>,
@@ -103,8 +105,10 @@ impl<'t> Walker<'t> {
             Comparison::Range | Comparison::Prefix | Comparison::Pattern => Comparison::Other,
             comparison => comparison,
         };
+        let cast = self.cast_for(operator, subject, other);
         let saying = Saying { comparison, operator, operand: other.to_model() };
         self.say(subject, &saying, place, |family| match (comparison, other) {
+            _ if cast.is_some() => Service::nothing(cast.clone().unwrap_or_default()),
             (Comparison::Other, _) if matches!(operator, "<>" | "!=") => Service::nothing("<>"),
             (Comparison::Other, Operand::Column(_)) => {
                 Service::nothing(format!("compared by {written} with a column of another table"))
@@ -145,9 +149,11 @@ impl<'t> Walker<'t> {
         self.say_one_of(left, right, place)
     }
 
-    fn say_one_of(&self, left: &Operand<'t>, right: &Operand<'t>, place: Place<'_, 't>) -> Said {
+    fn say_one_of(&mut self, left: &Operand<'t>, right: &Operand<'t>, place: Place<'_, 't>) -> Said {
+        let cast = self.cast_for("=", left, right);
         let saying = Saying { comparison: Comparison::OneOf, operator: "=", operand: right.to_model() };
         self.say(left, &saying, place, |family| match right.volatile() {
+            _ if cast.is_some() => Service::nothing(cast.clone().unwrap_or_default()),
             Some(function) => Service::nothing(format!("compared with the volatile function {function}()")),
             None => service::equality(family),
         })
@@ -207,8 +213,10 @@ impl<'t> Walker<'t> {
             return said;
         }
         self.between_roles(left, right);
+        let cast = self.cast_for("<", left, right);
         let saying = Saying { comparison: Comparison::Range, operator: "BETWEEN", operand: right.to_model() };
         self.say(left, &saying, place, |family| match right.volatile() {
+            _ if cast.is_some() => Service::nothing(cast.clone().unwrap_or_default()),
             Some(function) => Service::nothing(format!("compared with the volatile function {function}()")),
             None => service::of_operator("<", family).1,
         })

@@ -10,6 +10,7 @@ use pg_query::protobuf::{Alias, JoinExpr, JoinType, Node, RangeFunction, RangeSu
 use pgtailor_model::catalog::Table;
 use pgtailor_model::shape::{Comparison, Operand, Predicate, Subject};
 
+use crate::construct::Clause;
 use crate::fact::{Fact, Said};
 use crate::function;
 use crate::relation::Relation;
@@ -166,7 +167,7 @@ impl<'t> Walker<'t> {
             said.facts.extend(self.merge_columns(scope, name, start..middle, middle..end));
         }
         if let Some(condition) = &join.quals {
-            said.add(self.condition(condition, Place { first: start, ..Place::of(scope, commons) }, false));
+            said.add(self.conjunction(condition, Clause::Join, Place { first: start, ..Place::of(scope, commons) }));
         }
 
         let (left, right) = (scope.references_in(start..middle), scope.references_in(middle..end));
@@ -176,6 +177,10 @@ impl<'t> Walker<'t> {
             Ok(JoinType::JoinFull) => Some(OuterJoin { preserved: [left, right].concat(), nullable: Vec::new() }),
             _ => None,
         };
+        if let Some(OuterJoin { preserved, nullable }) = &outer {
+            // A full join may fill either side.
+            self.filled.extend(if nullable.is_empty() { preserved } else { nullable });
+        }
         joins.push(JoinCondition { said, outer });
 
         if let Some(alias) = &join.alias {
@@ -215,6 +220,7 @@ impl<'t> Walker<'t> {
             origins.iter().filter(|origin| origin.pushed).map(fact).collect()
         };
         let facts = [about(&lefts, &rights), about(&rights, &lefts)].concat();
+        self.link_references(lefts.iter().chain(&rights).map(|origin| origin.reference));
         let mut merged = Exposed { origins: lefts, ..Exposed::unknown(name) };
         merged.add_origins(rights);
         self.need(&merged.origins);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use pgtailor_model::binding::Literal;
-use pgtailor_model::unit::{Bytes, Milliseconds, Rows, count_as_f64};
+use pgtailor_model::spread::{Executions, Spread};
+use pgtailor_model::unit::{Bytes, Milliseconds, Rows, count_as_f64, f64_as_count};
 use pgtailor_model::workload::Tags;
 
 use crate::collector::{Kind, Observation, Values};
@@ -35,12 +36,18 @@ pub(crate) struct Counts {
     pub(crate) calls: u64,
     /// Their total time.
     pub(crate) total_time: Milliseconds,
+    /// How the times differ.
+    pub(crate) spread: Option<Spread>,
     /// Rows.
     pub(crate) rows: Option<Rows>,
     /// Planning time.
     pub(crate) planning_time: Option<Milliseconds>,
     /// Write-ahead log.
     pub(crate) wal: Option<Bytes>,
+    /// Shared blocks read from outside the cache.
+    pub(crate) blocks_read: Option<Bytes>,
+    /// Blocks written to temporary files.
+    pub(crate) temp_written: Option<Bytes>,
 }
 
 /// One way of writing the statement.
@@ -138,7 +145,8 @@ impl Group {
     /// What the sources say together.
     ///
     /// Kinds of sources see the same executions: the one that saw most says how many there were. Times come from it, too, or, when it has
-    /// none, from the mean time of another.
+    /// none, from the mean time of another. What was counted over fewer executions is scaled to all of them, so that what one execution did
+    /// stays what it was.
     pub(crate) fn total(&self) -> Counts {
         let most = self
             .counts
@@ -153,23 +161,55 @@ impl Group {
             }
             _ => most.total_time,
         };
+        // A deviation belongs to the mean that it was measured with.
+        let spread = timed.map_or(most.spread, |timed| if most.total_time.0 > 0.0 { most.spread } else { timed.spread });
         Counts {
             calls: most.calls,
             total_time,
-            rows: self.counts.values().find_map(|counts| counts.rows),
+            spread,
+            rows: self.scaled(most.calls, |counts| counts.rows.map(|rows| rows.0)).map(Rows),
             planning_time: self.counts.values().find_map(|counts| counts.planning_time),
-            wal: self.counts.values().find_map(|counts| counts.wal),
+            wal: self.scaled(most.calls, |counts| counts.wal.map(|wal| wal.0)).map(Bytes),
+            blocks_read: self.scaled(most.calls, |counts| counts.blocks_read.map(|read| read.0)).map(Bytes),
+            temp_written: self.scaled(most.calls, |counts| counts.temp_written.map(|written| written.0)).map(Bytes),
         }
+    }
+
+    /// What the first kind that knows it counted, as if it had seen `calls` executions.
+    fn scaled(&self, calls: u64, of: impl Fn(&Counts) -> Option<u64>) -> Option<u64> {
+        let (counts, sum) = self.counts.values().find_map(|counts| Some((counts, of(counts)?)))?;
+        if counts.calls == calls || counts.calls == 0 {
+            return Some(sum);
+        }
+        Some(f64_as_count(count_as_f64(sum) / count_as_f64(counts.calls) * count_as_f64(calls)))
     }
 }
 
 impl Counts {
     fn add(&mut self, observation: &Observation<'_>) {
+        self.spread = self.spread_with(observation);
         self.calls = self.calls.saturating_add(observation.calls);
         self.total_time.0 += observation.total_time.0;
         self.rows = sum(self.rows, observation.rows, |one, other| Rows(one.0.saturating_add(other.0)));
         self.planning_time = sum(self.planning_time, observation.planning_time, |one, other| Milliseconds(one.0 + other.0));
         self.wal = sum(self.wal, observation.wal, |one, other| one + other);
+        self.blocks_read = sum(self.blocks_read, observation.blocks_read, |one, other| one + other);
+        self.temp_written = sum(self.temp_written, observation.temp_written, |one, other| one + other);
+    }
+
+    /// How the times differ when `observation` is added; unknown once it was not known of some of them.
+    fn spread_with(&self, observation: &Observation<'_>) -> Option<Spread> {
+        let adds_nothing = observation.calls == 0 && observation.total_time.0 <= 0.0;
+        let is_first = self.calls == 0 && self.total_time.0 <= 0.0;
+        match (is_first, adds_nothing) {
+            (_, true) => self.spread,
+            (true, false) => observation.spread,
+            (false, false) => {
+                let known = Executions { calls: self.calls, total_time: self.total_time, spread: self.spread? };
+                let (calls, total_time) = (observation.calls, observation.total_time);
+                Some(Spread::of_both(&known, &Executions { calls, total_time, spread: observation.spread? }))
+            }
+        }
     }
 }
 

@@ -6,16 +6,19 @@
 //!
 //! Start with [`understand()`]. The tree of one statement goes through `reading`: `statement` and `select` (scopes), `from` and `view` (what
 //! is read), `predicate` and `compare` with `operand` (conditions to facts), `order` (endings), `parameter` (what parameters are for) and
-//! `fact` (facts to a shape). What is made of columns is an `expression`; `rewrite` writes it down, `volatility` says whether an index could
+//! `fact` (facts to a shape); `construct` and `connection` note what no shape shows, and `rewritten` writes the statement otherwise. What is made of columns is an `expression`; `rewrite` writes it down, `volatility` says whether an index could
 //! hold it, and `service` which index could be searched.
 //!
 //! What it does not see: bodies of functions, triggers and rules; collations of columns; settings of the session that sent the statement.
 
 mod alias;
+mod cast;
 mod children;
 mod collector;
 mod compare;
+mod connection;
 mod constants;
+mod construct;
 mod expression;
 mod fact;
 mod from;
@@ -33,6 +36,7 @@ mod reading;
 mod relation;
 mod result;
 mod rewrite;
+mod rewritten;
 mod room;
 mod scope;
 mod select;

@@ -10,7 +10,7 @@ use crate::expression::Expression;
 use crate::scope::Column;
 use crate::types::Type;
 use crate::walker::{Place, Walker, string};
-use crate::{children, function, result, volatility};
+use crate::{cast, children, function, result, volatility};
 
 /// One side of a comparison.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub(crate) struct Fixed {
     pub(crate) form: Form,
     /// The family of its type; unknown for a parameter or constant without a cast.
     pub(crate) result: Type,
+    /// The name of its type, that of the elements for an array; `None` for a parameter or text without a cast.
+    pub(crate) type_name: Option<String>,
     /// Why no index can hold it (`now()`), though it is the same for every row.
     pub(crate) refusal: Option<String>,
     /// The function that makes it another value for each row.
@@ -191,6 +193,7 @@ impl<'t> Walker<'t> {
                     Operand::Fixed(mut fixed) => {
                         if let Some(to) = &cast.type_name {
                             fixed.result = Type::of_cast(to);
+                            fixed.type_name = cast::named(to);
                             if let (Form::Value | Form::Boolean(_), [number]) = (&fixed.form, fixed.parameters.as_slice()) {
                                 self.note_cast(*number, to);
                             }
@@ -244,7 +247,8 @@ impl<'t> Walker<'t> {
             Some(a_const::Val::Ival(_) | a_const::Val::Fval(_)) => (Form::Value, Type::Number),
             _ => (Form::Value, Type::Unknown),
         };
-        Fixed { parameters: number.into_iter().collect(), form, result, ..Fixed::default() }
+        let type_name = cast::of_constant(constant).map(str::to_owned);
+        Fixed { parameters: number.into_iter().collect(), form, result, type_name, ..Fixed::default() }
     }
 
     fn call(&mut self, call: &'t FuncCall, node: &'t Node, place: Place<'_, 't>) -> Operand<'t> {
@@ -325,7 +329,8 @@ impl<'t> Walker<'t> {
         if parts.iter().all(Operand::is_fixed) {
             let volatile = own_volatile.or_else(|| parts.iter().find_map(Operand::volatile).cloned());
             let collated = matches!(node.node, Some(NodeEnum::CollateClause(_)));
-            return Operand::Fixed(Fixed { form: form_of(node, parts), parameters, result, refusal, volatile, collated });
+            let form = form_of(node, parts);
+            return Operand::Fixed(Fixed { form, parameters, result, type_name: None, refusal, volatile, collated });
         }
         let of_many_rows = parts.iter().any(Operand::counts_many_rows)
             || call.is_some_and(|call| {

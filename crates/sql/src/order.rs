@@ -324,6 +324,6 @@ fn direction(sort: &SortBy) -> Option<(Direction, Nulls)> {
 }
 
 /// `LIMIT NULL` and `LIMIT ALL` are no limit.
-fn is_null(node: &Node) -> bool {
+pub(crate) fn is_null(node: &Node) -> bool {
     matches!(&node.node, Some(NodeEnum::AConst(constant)) if constant.isnull)
 }

@@ -35,7 +35,12 @@ impl<'t> Walker<'t> {
                 if conjunction {
                     return expression.args.iter().map(|part| self.condition(part, place, negated)).collect();
                 }
-                either(expression.args.iter().map(|part| self.condition(part, place.inside_or(), negated)).collect())
+                let branches =
+                    expression.args.iter().map(|part| self.condition(part, place.inside_or(), negated)).collect::<Vec<_>>();
+                if place.conjunct && !negated {
+                    self.notice_or(node, &branches);
+                }
+                either(branches)
             }
             Some(NodeEnum::AExpr(expression)) => self.comparison(expression, place, negated),
             Some(NodeEnum::SubLink(link)) => self.sub_select_condition(node, link, place, negated),
@@ -166,7 +171,10 @@ impl<'t> Walker<'t> {
                 let output = self.query(query, Some(place.scope), place.commons, joined);
                 self.need_output(&output);
                 match link.oper_name.last().and_then(string) {
-                    None | Some("=") if negated => self.refuse(&test, "NOT IN (sub-select)", place),
+                    None | Some("=") if negated => {
+                        self.notice_not_in(node, &test, &output, place);
+                        self.refuse(&test, "NOT IN (sub-select)", place)
+                    }
                     None | Some("=") if !place.conjunct => {
                         self.refuse(&test, "IN (sub-select) below OR, which is no join", place)
                     }

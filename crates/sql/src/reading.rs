@@ -4,6 +4,7 @@ use pg_query::NodeEnum;
 use pgtailor_model::binding::Parameter;
 use pgtailor_model::shape::Shape;
 
+use crate::construct::Noticed;
 use crate::numbers::Numbers;
 use crate::relation::{Relation, Relations};
 use crate::walker::{Commons, Walker};
@@ -12,6 +13,8 @@ use crate::walker::{Commons, Walker};
 pub(crate) struct Reading {
     /// One for each reference to a table, in the order of the text.
     pub(crate) shapes: Vec<Shape>,
+    /// What the shapes do not show.
+    pub(crate) constructs: Vec<Noticed>,
     /// The parameters of the normalized text, `$1` first.
     pub(crate) parameters: Vec<Parameter>,
 }
@@ -27,8 +30,10 @@ pub(crate) fn read_tree(tree: &NodeEnum, relations: &Relations<'_>, numbers: &Nu
     if walker.references.is_empty() {
         return Err(why_no_table(&walker.strangers));
     }
+    walker.notice_no_limit(tree);
     let parameters = walker.parameters();
-    Ok(Reading { shapes: walker.finish(), parameters })
+    let constructs = std::mem::take(&mut walker.constructs);
+    Ok(Reading { shapes: walker.finish(), constructs, parameters })
 }
 
 fn why_no_table(strangers: &[Relation<'_>]) -> String {

@@ -4,6 +4,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{CteMaterialize, Node, SelectStmt, SetOperation, WithClause};
 use pgtailor_model::binding::Role;
 
+use crate::construct::Clause;
 use crate::from::{self, Star};
 use crate::function;
 use crate::operand::Operand;
@@ -21,6 +22,7 @@ impl<'t> Walker<'t> {
         semi_join: bool,
     ) -> Output<'t> {
         let assigning = std::mem::take(&mut self.assigning);
+        let first_link = self.links.len();
         let commons = self.with(select.with_clause.as_ref(), outer, commons);
         let mut scope = Scope::inside(outer);
         if let (Some(left), Some(right)) = (&select.larg, &select.rarg) {
@@ -48,11 +50,14 @@ impl<'t> Walker<'t> {
             self.limits(select, place);
             return self.values(&select.values_lists, &assigning, place);
         }
-        let filter = select.where_clause.as_deref().map(|condition| self.condition(condition, place, false)).unwrap_or_default();
+        let filter =
+            select.where_clause.as_deref().map(|condition| self.conjunction(condition, Clause::Where, place)).unwrap_or_default();
         for join in joins {
             self.said.add(join.given(&filter));
         }
         self.said.add(filter);
+        self.notice_unconnected(place.scope, first_link);
+        self.notice_stars(select, place);
 
         let is_grouped = order::is_grouped(select);
         let output = self.targets(&select.target_list, &assigning, place);
@@ -71,6 +76,9 @@ impl<'t> Walker<'t> {
             if let Some(node) = node.as_deref() {
                 let operand = self.operand(node, place.inside_or());
                 self.give_value(&operand, &role);
+                if role == Role::RowOffset {
+                    self.notice_offset(node, &operand);
+                }
             }
         }
     }

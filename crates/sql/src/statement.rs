@@ -8,6 +8,7 @@ use pg_query::protobuf::{
 use pgtailor_model::binding::Role;
 use pgtailor_model::shape::{Write, WriteKind};
 
+use crate::construct::Clause;
 use crate::operand::Operand;
 use crate::relation::Relation;
 use crate::scope::{Exposed, Item, Output, Scope};
@@ -208,16 +209,18 @@ impl<'t> Walker<'t> {
         scope: &mut Scope<'_, 't>,
         commons: &Commons<'_, 't>,
     ) {
+        let first_link = self.links.len();
         let mut joins = Vec::new();
         for item in from {
             self.add_item(item, scope, commons, &mut joins);
         }
         let place = Place::of(scope, commons);
-        let filter = condition.map(|condition| self.condition(condition, place, false)).unwrap_or_default();
+        let filter = condition.map(|condition| self.conjunction(condition, Clause::Where, place)).unwrap_or_default();
         for join in joins {
             self.said.add(join.given(&filter));
         }
         self.said.add(filter);
+        self.notice_unconnected(place.scope, first_link);
     }
 
     /// Reads what is assigned. `SET (a, b) = (SELECT …)` repeats its source for each column; once is enough.

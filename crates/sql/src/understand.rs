@@ -12,7 +12,7 @@ use crate::group::{Group, Sample, Variant};
 use crate::reading::read_tree;
 use crate::relation::Relations;
 use crate::room::with_room;
-use crate::text;
+use crate::{rewritten, text};
 
 /// What `statements` of `pg_stat_statements` ask of the tables of `catalog`; [`Collector::understand`] for one source.
 pub fn understand(statements: &[StatementActivity], catalog: &Catalog, search_path: &[String]) -> Workload {
@@ -34,9 +34,12 @@ impl Collector {
                         values: Values::Unknown,
                         calls: statement.calls,
                         total_time: statement.total_time,
+                        spread: statement.spread,
                         rows: Some(statement.rows),
                         planning_time: statement.planning_time,
                         wal: statement.wal,
+                        blocks_read: Some(statement.blocks_read),
+                        temp_written: Some(statement.temp_written),
                         tags: Some(&statement.tags),
                         place: &place,
                     },
@@ -103,11 +106,15 @@ fn query(fingerprint: String, group: &Group, relations: &Relations<'_>) -> Resul
         text: variant.normalized.clone(),
         calls: total.calls,
         total_time: total.total_time,
+        spread: total.spread,
         rows: total.rows,
+        blocks_read: total.blocks_read,
+        temp_written: total.temp_written,
         planning_time: total.planning_time,
         wal: total.wal,
         bindings: observed(group.samples(), variant, &constants, reading.parameters.len()),
         shapes: reading.shapes,
+        constructs: rewritten::written_out(reading.constructs, &variant.normalized, relations.catalog),
         parameters: reading.parameters,
         tags: group.tags.clone(),
     })

@@ -7,6 +7,8 @@ use pg_query::protobuf::Node;
 use pgtailor_model::catalog::Table;
 use pgtailor_model::shape::{OrderKey, Shape, Subject, Write};
 
+use crate::connection::{Link, Mentions};
+use crate::construct::Noticed;
 use crate::fact::{self, Said};
 use crate::numbers::Numbers;
 use crate::parameter::Noted;
@@ -43,6 +45,16 @@ pub(crate) struct Walker<'t> {
     pub(crate) depth: usize,
     /// How many views were read.
     pub(crate) n_views_read: usize,
+    /// What no shape shows, in the order in which it was met.
+    pub(crate) constructs: Vec<Noticed>,
+    /// The condition of the statement's own `WHERE` that is being read: its position among those joined by `AND`, and itself.
+    pub(crate) conjunct: Option<(usize, &'t Node)>,
+    /// References that an outer join may fill with nulls.
+    pub(crate) filled: BTreeSet<usize>,
+    /// What was named.
+    pub(crate) mentions: Mentions,
+    /// References that conditions connect.
+    pub(crate) links: Vec<Link>,
 }
 
 /// One reference to a table.
@@ -137,6 +149,11 @@ impl<'t> Walker<'t> {
             views: Vec::new(),
             depth: 0,
             n_views_read: 0,
+            constructs: Vec::new(),
+            conjunct: None,
+            filled: BTreeSet::new(),
+            mentions: Mentions::default(),
+            links: Vec::new(),
         }
     }
 
@@ -191,11 +208,9 @@ impl<'t> Walker<'t> {
     /// The same, for a place that only hands the value on.
     pub(crate) fn resolve(&mut self, node: &'t Node, place: Place<'_, 't>) -> Option<Column<'t>> {
         let Some(NodeEnum::ColumnRef(reference)) = &node.node else { return None };
-        let column = match reference.fields.as_slice() {
-            [only] => place.scope.resolve(&[string(only)?], place.first)?,
-            [table, column] => place.scope.resolve(&[string(table)?, string(column)?], place.first)?,
-            fields => place.scope.resolve(&fields.iter().map(string).collect::<Option<Vec<_>>>()?, place.first)?,
-        };
+        let found = named(&reference.fields, place);
+        self.mentions.name(found.as_ref());
+        let column = found?;
         if column.depth < place.scope.depth {
             self.outer_columns.push(column.clone());
         }
@@ -259,6 +274,15 @@ impl<'p, 't> Place<'p, 't> {
     #[must_use]
     pub(crate) fn inside_or(self) -> Self {
         Self { conjunct: false, ..self }
+    }
+}
+
+/// The column that `fields` name at `place`.
+fn named<'t>(fields: &[Node], place: Place<'_, 't>) -> Option<Column<'t>> {
+    match fields {
+        [only] => place.scope.resolve(&[string(only)?], place.first),
+        [table, column] => place.scope.resolve(&[string(table)?, string(column)?], place.first),
+        fields => place.scope.resolve(&fields.iter().map(string).collect::<Option<Vec<_>>>()?, place.first),
     }
 }
 

@@ -24,7 +24,7 @@ impl Blocker {
     pub const ALL: [Self; 4] = [Self::Sue, Self::Writer, Self::Snapshot, Self::Reader];
 
     /// What the session runs, on the table `big` of [`crate::big`].
-    pub fn sql(self) -> &'static str {
+    pub const fn sql(self) -> &'static str {
         match self {
             Self::Sue => "BEGIN; LOCK TABLE big IN SHARE UPDATE EXCLUSIVE MODE",
             Self::Writer => "BEGIN; UPDATE big SET a = a WHERE id = 5",
@@ -34,7 +34,7 @@ impl Blocker {
     }
 
     /// The phase of a build in which it is held; `None` when it is not, or has no row in the progress view.
-    pub fn phase(self) -> Option<&'static str> {
+    pub const fn phase(self) -> Option<&'static str> {
         match self {
             Self::Writer => Some("waiting for writers before build"),
             Self::Snapshot => Some("waiting for old snapshots"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use pgtailor_model::activity::{Rest, StatementActivity, Statements};
 use pgtailor_model::snapshot::Snapshot;
+use pgtailor_model::spread::{Executions, Spread};
 use pgtailor_model::unit::{Milliseconds, Rows};
 
 /// The recorded statements of a period.
@@ -129,11 +130,22 @@ fn difference(later: &StatementActivity, earlier: &StatementActivity) -> Stateme
         calls: later.calls - earlier.calls,
         total_time: Milliseconds(later.total_time.0 - earlier.total_time.0),
         rows: Rows(later.rows.0.saturating_sub(earlier.rows.0)),
+        spread: spread(later, earlier),
         blocks_accessed: later.blocks_accessed - earlier.blocks_accessed,
+        blocks_read: later.blocks_read - earlier.blocks_read,
+        temp_written: later.temp_written - earlier.temp_written,
         planning_time: later.planning_time.map(planning),
         wal: later.wal.map(|wal| wal - earlier.wal.unwrap_or_default()),
         ..later.clone()
     }
+}
+
+fn spread(later: &StatementActivity, earlier: &StatementActivity) -> Option<Spread> {
+    let of = |statement: &StatementActivity| {
+        let StatementActivity { calls, total_time, spread, .. } = *statement;
+        Some(Executions { calls, total_time, spread: spread? })
+    };
+    Spread::of_rest(&of(later)?, &of(earlier)?)
 }
 
 fn rest(later: Rest, earlier: Rest) -> Rest {
@@ -163,7 +175,10 @@ mod tests {
             calls,
             total_time: Milliseconds(total_time),
             rows: Rows(calls),
+            spread: None,
             blocks_accessed: Bytes(calls),
+            blocks_read: Bytes(0),
+            temp_written: Bytes(0),
             planning_time: None,
             wal: Some(Bytes(calls)),
             tags: BTreeMap::new(),

@@ -9,8 +9,9 @@ use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::unit::{Bytes, f64_as_count};
 
 use super::{Check, Subject};
+use crate::evidence::size_evidence;
 use crate::family::rows;
-use crate::indexes::{is_small, rebuild_change, size_evidence, sql_name, unexamined};
+use crate::indexes::{is_small, rebuild_change, sql_name, unexamined};
 use crate::threshold::{BLOAT_SHARE, FRESH_SIZE_ERROR, FRESH_SIZE_ERROR_OF_SHARED, MOSTLY_DISTINCT, MUCH_SPACE, STALE_SHARE};
 
 /// B-trees that hold much space without entries.

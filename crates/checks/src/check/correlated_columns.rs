@@ -13,7 +13,7 @@ use pgtailor_model::unit::count_as_f64;
 use pgtailor_model::workload::Query;
 
 use super::{Check, Subject};
-use crate::threshold::{ENOUGH_FOUND_ROWS, ENOUGH_ROWS, TIMES_UNDERESTIMATED};
+use crate::threshold::{ENOUGH_FOUND_ROWS, ENOUGH_TABLE_ROWS, TIMES_UNDERESTIMATED};
 
 /// Columns whose values go together, which statistics of single columns cannot say.
 ///
@@ -76,7 +76,7 @@ impl CorrelatedColumns {
         let table = snapshot.catalog.table_by_oid(shape.table)?;
         let rows = table.estimated_rows?.as_f64();
         let is_known = |known: &StatisticsDefinition| columns.is_subset(&known.columns);
-        if rows < count_as_f64(ENOUGH_ROWS) || table.extended_statistics.iter().any(|known| is_known(&known.definition)) {
+        if rows < count_as_f64(ENOUGH_TABLE_ROWS) || table.extended_statistics.iter().any(|known| is_known(&known.definition)) {
             return None;
         }
         let mut expected = rows;
@@ -84,7 +84,7 @@ impl CorrelatedColumns {
             let statistics = table.column(column)?.statistics?;
             expected *= (1.0 - statistics.null_fraction) / statistics.distinct.max(1.0);
         }
-        let found = query.rows?.as_f64() / count_as_f64(query.calls.max(1));
+        let found = query.rows_per_call()?;
         if found < ENOUGH_FOUND_ROWS || found < TIMES_UNDERESTIMATED * expected.max(1.0) {
             return None;
         }

@@ -6,7 +6,8 @@ use pgtailor_model::name::printable;
 use pgtailor_model::snapshot::Snapshot;
 
 use super::{Check, Subject};
-use crate::indexes::{count_evidence, drop_change, drop_statement, is_small, scans, size, size_evidence, standing, twin_to_keep};
+use crate::evidence::{count_evidence, size_evidence};
+use crate::indexes::{drop_change, drop_statement, is_small, scans, size, standing, twin_to_keep};
 
 /// Two valid indexes of one definition.
 ///

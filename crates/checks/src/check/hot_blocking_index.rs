@@ -13,8 +13,9 @@ use pgtailor_model::unit::{count_as_f64, ratio};
 use pgtailor_model::workload::Query;
 
 use super::{Check, Subject};
+use crate::evidence::count_evidence;
 use crate::family::{Family, families};
-use crate::indexes::{contains, count_evidence, scans};
+use crate::indexes::{contains, scans};
 use crate::threshold::{BLOCKED_SHARE, ENOUGH_UPDATES, HOT_SHARE_LOW, MOST_CAUSES, UPDATES_FOR_EACH_SCAN};
 
 /// Indexes over columns that are updated far more often than anybody searches by them.

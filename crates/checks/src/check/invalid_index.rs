@@ -6,7 +6,8 @@ use pgtailor_model::index::RebuildPart;
 use pgtailor_model::name::printable;
 
 use super::{Check, Subject};
-use crate::indexes::{drop_change, drop_statement, has_twin, size_evidence};
+use crate::evidence::size_evidence;
+use crate::indexes::{drop_change, drop_statement, has_twin};
 
 /// Indexes that queries may not use.
 ///

@@ -9,7 +9,8 @@ use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::unit::Bytes;
 
 use super::{Check, Subject};
-use crate::indexes::{is_small, leading_column, scans, size_evidence, unexamined};
+use crate::evidence::size_evidence;
+use crate::indexes::{is_small, leading_column, scans, unexamined};
 use crate::threshold::{FEW_VALUES, SAME_VALUE_SHARE};
 
 /// B-trees over one column that is nearly always the same value, or nearly always null.
@@ -84,7 +85,7 @@ impl LowCardinalityIndex {
                 quantity: Quantity::estimated(statistics.distinct, Unit::Count),
             },
         ];
-        evidence.extend(scans(table, index, snapshot).map(|scans| crate::indexes::count_evidence("scans of the index", scans)));
+        evidence.extend(scans(table, index, snapshot).map(|scans| crate::evidence::count_evidence("scans of the index", scans)));
         Some(Finding {
             check: self.name().to_owned(),
             severity: Severity::Notice,

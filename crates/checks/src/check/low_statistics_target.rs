@@ -13,7 +13,7 @@ use pgtailor_model::unit::{Rows, f64_as_count};
 use super::{Check, Subject};
 use crate::evidence::{count_evidence, fraction_evidence};
 use crate::setting::number;
-use crate::threshold::{ENOUGH_ROWS, LARGEST_STATISTICS_TARGET, STILL_COMMON};
+use crate::threshold::{ENOUGH_TABLE_ROWS, LARGEST_STATISTICS_TARGET, STILL_COMMON};
 
 /// Skewed columns whose list of common values ends too early.
 ///
@@ -55,7 +55,7 @@ impl Check for LowStatisticsTarget {
         let usual = number(subject.snapshot, "default_statistics_target").map_or(100, f64_as_count);
         let mut findings = Vec::new();
         for table in subject.snapshot.catalog.tables.iter().filter(|table| table.kind == TableKind::Table) {
-            if table.estimated_rows.is_none_or(|rows| rows < Rows(ENOUGH_ROWS)) {
+            if table.estimated_rows.is_none_or(|rows| rows < Rows(ENOUGH_TABLE_ROWS)) {
                 continue;
             }
             let asked = table.columns.iter().filter(|column| compared.contains(&(table.oid.0, column.name.as_str())));

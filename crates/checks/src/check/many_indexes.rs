@@ -9,8 +9,9 @@ use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::unit::{count_as_f64, grouped};
 
 use super::{Check, Subject};
+use crate::evidence::{count_evidence, size_evidence};
 use crate::family::{Family, families};
-use crate::indexes::{count_evidence, counted_for, scans, size, size_evidence, without_scans};
+use crate::indexes::{counted_for, scans, size, without_scans};
 use crate::threshold::{ENOUGH_UPDATES, ENTRIES_FOR_EACH_SCAN, MANY_INDEXES, UNUSED_MENTIONED_AFTER};
 
 /// Written tables with many indexes and few scans of them.

@@ -6,7 +6,8 @@ use pgtailor_model::name::{printable, quote_identifier};
 use pgtailor_model::snapshot::NotExamined;
 
 use super::{Check, Subject};
-use crate::indexes::{rebuild_change, size_evidence, sql_name, unexamined};
+use crate::evidence::size_evidence;
+use crate::indexes::{rebuild_change, sql_name, unexamined};
 
 /// Indexes that were built with another version of a collation than the server has now.
 ///

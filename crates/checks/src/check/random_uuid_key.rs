@@ -10,7 +10,7 @@ use pgtailor_model::unit::Bytes;
 use super::{Check, Subject};
 use crate::evidence::{count_evidence, size_evidence};
 use crate::indexes::leading_column;
-use crate::threshold::{ENOUGH_ROWS, LARGE_TABLE_PAGES};
+use crate::threshold::{ENOUGH_TABLE_ROWS, LARGE_TABLE_PAGES};
 
 /// Primary keys of random UUIDs on tables that grow.
 ///
@@ -59,7 +59,7 @@ impl RandomUuidKey {
         let column = table.column(leading_column(index.definition.as_ref()?)?)?;
         let pages = index.size?.0 / u64::from(snapshot.server.block_size);
         let inserted = snapshot.activity.tables.get(&table.oid)?.inserted;
-        if !is_key || !column.random_uuid || pages < LARGE_TABLE_PAGES || inserted < ENOUGH_ROWS {
+        if !is_key || !column.random_uuid || pages < LARGE_TABLE_PAGES || inserted < ENOUGH_TABLE_ROWS {
             return None;
         }
         let size = Quantity::measured(Bytes(index.size?.0).as_f64(), Unit::Bytes);

@@ -7,9 +7,8 @@ use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::{Bytes, ratio, three_digits};
 
 use super::{Check, Subject};
-use crate::indexes::{
-    count_evidence, drop_change, drop_statement, is_small, scans, serves_more, size, size_evidence, standing, twin_to_keep,
-};
+use crate::evidence::{count_evidence, size_evidence};
+use crate::indexes::{drop_change, drop_statement, is_small, scans, serves_more, size, standing, twin_to_keep};
 use crate::threshold::MUCH_WIDER;
 
 /// B-trees whose keys are the first keys of another B-tree.

@@ -13,8 +13,8 @@ use pgtailor_model::snapshot::NotExamined;
 use pgtailor_model::unit::{count_as_f64, grouped};
 
 use super::{Check, Subject};
+use crate::evidence::count_evidence;
 use crate::family::{Family, families, rows};
-use crate::indexes::count_evidence;
 use crate::serving::{Need, picks_rows, serves};
 use crate::threshold::{MOST_CAUSES, SMALL_TABLE_PAGES, WHOLE_READS};
 

@@ -8,8 +8,9 @@ use pgtailor_model::snapshot::NotExamined;
 use pgtailor_model::unit::{count_as_f64, ratio};
 
 use super::{Check, Subject};
+use crate::evidence::{count_evidence, size_evidence};
 use crate::family::rows;
-use crate::indexes::{count_evidence, leading_column, size_evidence, without_scans};
+use crate::indexes::{leading_column, without_scans};
 use crate::serving::{columns, need, picks_rows};
 use crate::threshold::{ENOUGH_SCANS, LARGE_TABLE_PAGES, MOST_CAUSES, UNSELECTIVE_SHARE};
 

@@ -9,9 +9,10 @@ use pgtailor_model::name::printable;
 use pgtailor_model::snapshot::NotExamined;
 
 use super::{Check, Subject};
+use crate::evidence::{count_evidence, size_evidence};
 use crate::indexes::{
-    count_evidence, counted_for, drop_change, drop_statement, is_served_by_wider, is_small, parts, scans, size, size_evidence,
-    standing, twin_to_keep, without_scans,
+    counted_for, drop_change, drop_statement, is_served_by_wider, is_small, parts, scans, size, standing, twin_to_keep,
+    without_scans,
 };
 use crate::threshold::UNUSED_MENTIONED_AFTER;
 

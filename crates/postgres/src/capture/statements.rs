@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use pgtailor_model::activity::{Rest, StatementActivity, Statements};
 use pgtailor_model::name::quote_identifier;
 use pgtailor_model::snapshot::{Capabilities, Extension, NotExamined, Server, Setting};
+use pgtailor_model::spread::Spread;
 use pgtailor_model::unit::{Bytes, Milliseconds, Rows};
 use std::collections::BTreeMap;
-use tokio_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Row, Transaction};
 
 use super::query::{attempt, count};
 use super::statement_text::{MARKER, kept_text};
@@ -35,6 +36,7 @@ pub(super) async fn read_statements(
     let outcome = attempt(transaction, "read the recorded statements", &query(extension, version), parameters, |row| {
         let entries = count(row, "entries");
         let (calls, total_time) = (count(row, "calls"), Milliseconds(row.get("total_time")));
+        let bytes = |blocks: &str| Bytes(count(row, blocks).saturating_mul(u64::from(server.block_size)));
         let text: Option<&str> = row.get("text");
         let query_id: Option<i64> = row.get("query_id");
         let rest = match (query_id, text) {
@@ -58,7 +60,10 @@ pub(super) async fn read_statements(
                         calls,
                         total_time,
                         rows: Rows(count(row, "rows")),
-                        blocks_accessed: Bytes(count(row, "blocks").saturating_mul(u64::from(server.block_size))),
+                        spread: spread(row),
+                        blocks_accessed: bytes("blocks"),
+                        blocks_read: bytes("blocks_read"),
+                        temp_written: bytes("temp_written"),
                         planning_time: row.get::<_, Option<f64>>("planning_time").map(Milliseconds),
                         wal: row.get::<_, Option<i64>>("wal").and_then(|bytes| u64::try_from(bytes).ok()).map(Bytes),
                         tags: pgtailor_sql::tags(text),
@@ -106,10 +111,16 @@ impl Version {
     }
 }
 
+/// How the times of executions differ. The longest is 0 after a reset of the extremes alone (version 1.11), when nothing ran since.
+fn spread(row: &Row) -> Option<Spread> {
+    let deviation = row.get::<_, Option<f64>>("deviation").map(Milliseconds)?;
+    Some(Spread { deviation, longest: row.get::<_, Option<f64>>("longest").map(Milliseconds) })
+}
+
 /// One row a `queryid`: the same statement of several roles, or called within functions as well, is one statement here. Entries without
-/// the right to see have no `queryid` and are one row, too.
+/// the right to see have no `queryid` and are one row, too. Deviations are pooled: the mean of squares less the square of the mean.
 fn query(extension: &Extension, version: Version) -> String {
-    let total_time = if version >= Version(1, 8) { "total_exec_time" } else { "total_time" };
+    let time = if version >= Version(1, 8) { "exec_time" } else { "time" };
     // Planning is counted only while `track_planning` is on, and then it is never nothing.
     let (planning_time, wal) = if version >= Version(1, 8) {
         ("nullif(sum(s.total_plan_time), 0)::float8", "least(sum(s.wal_bytes), 9223372036854775807)::int8")
@@ -118,12 +129,15 @@ fn query(extension: &Extension, version: Version) -> String {
     };
     format!(
         "SELECT /* pgtailor */ s.queryid AS query_id, min(s.query) AS text, count(*) AS entries, sum(s.calls)::int8 AS calls,
-       sum(s.{total_time})::float8 AS total_time, sum(s.rows)::int8 AS rows,
-       sum(s.shared_blks_hit + s.shared_blks_read)::int8 AS blocks, {planning_time} AS planning_time, {wal} AS wal
+       sum(s.total_{time})::float8 AS total_time, sum(s.rows)::int8 AS rows, nullif(max(s.max_{time}), 0)::float8 AS longest,
+       CASE WHEN sum(s.calls) > 0 THEN sqrt(greatest(0, sum(s.calls * (s.stddev_{time} ^ 2 + s.mean_{time} ^ 2)) / sum(s.calls)::float8
+         - (sum(s.total_{time}) / sum(s.calls)::float8) ^ 2)) END::float8 AS deviation,
+       sum(s.shared_blks_hit + s.shared_blks_read)::int8 AS blocks, sum(s.shared_blks_read)::int8 AS blocks_read,
+       sum(s.temp_blks_written)::int8 AS temp_written, {planning_time} AS planning_time, {wal} AS wal
   FROM {}.pg_stat_statements s
  WHERE s.dbid = $1
  GROUP BY s.queryid
- ORDER BY sum(s.{total_time}) DESC, s.queryid",
+ ORDER BY sum(s.total_{time}) DESC, s.queryid",
         quote_identifier(&extension.schema)
     )
 }

@@ -30,15 +30,16 @@ pub async fn examine(database: &Database) -> Result<Diagnosis, Error> {
     Ok(Diagnosis { target: database.to_string(), checks })
 }
 
-/// The script of [`least_privilege_script`] for this database, its schemas and its owners.
+/// The script of [`least_privilege_script`] for this database, its schemas and its owners; `settable` are the parameters that a rollout
+/// may set.
 ///
 /// # Errors
 /// As [`examine`].
-pub async fn least_privilege(database: &Database, role: Role) -> Result<String, Error> {
+pub async fn least_privilege(database: &Database, role: Role, settable: &[&str]) -> Result<String, Error> {
     let facts = facts::gather(database).await?;
     let unique = |of: fn(&facts::TableGroup) -> &String| -> Vec<String> {
         facts.tables.iter().map(of).collect::<BTreeSet<_>>().into_iter().cloned().collect()
     };
     let (schemas, owners) = (unique(|group| &group.schema), unique(|group| &group.owner));
-    Ok(least_privilege_script(role, facts.version, &facts.database, &schemas, &owners))
+    Ok(least_privilege_script(role, facts.version, &facts.database, &schemas, &owners, settable))
 }

@@ -71,9 +71,12 @@ pub async fn add_examples(session: &ReadOnlySession, collector: &mut Collector) 
                 values: Values::Known(&|| Some(Vec::new())),
                 calls: 0,
                 total_time: Milliseconds(0.0),
+                spread: None,
                 rows: None,
                 planning_time: None,
                 wal: None,
+                blocks_read: None,
+                temp_written: None,
                 tags: None,
                 place: &|| "an example of pg_qualstats".to_owned(),
             };

@@ -15,6 +15,8 @@ mod table_kind;
 use pgtailor_model::change::Change;
 use pgtailor_model::snapshot::Snapshot;
 
+pub use parameter::settable_parameters;
+
 /// A reason not to carry out a change, computed from the snapshot.
 pub trait Guard: Sync {
     /// Its name, for the dry run and the tests.

@@ -76,6 +76,11 @@ const ALLOWED: &[(&str, &str, Bounds)] = &[
     ("work_mem", "kB", Between("64kB", "2GB")),
 ];
 
+/// The names of all parameters that may be set unattended, sorted: what a role needs the right to set, and no more.
+pub fn settable_parameters() -> impl Iterator<Item = &'static str> {
+    ALLOWED.iter().map(|(name, _, _)| *name)
+}
+
 impl Guard for AllowedParameter {
     fn name(&self) -> &'static str {
         "allowed-parameter"

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use pgtailor_model::activity::StatementActivity;
 use pgtailor_model::binding::Role;
 use pgtailor_model::catalog::{Catalog, Column, Table, View, Volatility};
+use pgtailor_model::construct::{ColumnOf, Construct};
 use pgtailor_model::index::{Direction, Nulls};
 use pgtailor_model::name::{Oid, QualifiedName};
 use pgtailor_model::shape::{Comparison, Operand, OrderKey, Predicate, Service, Shape, Subject};
@@ -69,6 +70,9 @@ const TABLES: &[TableText] = &[
     ("sales", "leads", &[("id", "bigint"), ("owner", "text")]),
 ];
 
+/// Columns that refuse nulls, in every table.
+const NOT_NULL: [&str; 2] = ["id", "customer_id"];
+
 /// A view's name, its columns, and its definition as `pg_get_viewdef` writes it with an empty search path.
 type ViewText = (&'static str, &'static [&'static str], Option<&'static str>);
 
@@ -117,7 +121,10 @@ pub fn catalog() -> Catalog {
             columns: columns
                 .iter()
                 .zip(1..)
-                .map(|((name, type_name), number)| Column::new(number, (*name).to_owned(), (*type_name).to_owned()))
+                .map(|((name, type_name), number)| Column {
+                    not_null: NOT_NULL.contains(name),
+                    ..Column::new(number, (*name).to_owned(), (*type_name).to_owned())
+                })
                 .collect(),
             ..Table::new(Oid(number), QualifiedName::new(*schema, *name))
         })
@@ -147,7 +154,10 @@ pub fn recorded(text: &str, calls: u64, total_time: f64) -> StatementActivity {
         calls,
         total_time: Milliseconds(total_time),
         rows: Rows(1),
+        spread: None,
         blocks_accessed: Bytes(8192),
+        blocks_read: Bytes(0),
+        temp_written: Bytes(0),
         planning_time: None,
         wal: None,
         tags: BTreeMap::new(),
@@ -232,6 +242,28 @@ fn predicate(predicate: &Predicate) -> String {
     let comparison = format!("{comparison:?}").to_lowercase();
     let parts = [comparison.as_str(), subject.text(), operator.as_str(), operand.as_str(), service.as_str()];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// What the grammar shows of one statement beyond its shapes, one line each.
+pub fn constructs(sql: &str) -> Vec<String> {
+    let workload = understand(&[recorded(sql, 1, 1.0)]);
+    assert!(workload.skipped.is_empty(), "{sql}\n{:?}", workload.skipped);
+    let column = |column: &ColumnOf| format!("{}.{}", column.shape, column.column);
+    let written = |rewritten: &Option<String>| rewritten.as_ref().map(|sql| format!(": {sql}")).unwrap_or_default();
+    let word = |construct: &Construct| match construct {
+        Construct::Offset { parameter } => parameter.map_or("offset".to_owned(), |number| format!("offset ${number}")),
+        Construct::NotIn { compared, returned, may_be_null, rewritten } => {
+            let side = |side: &Option<ColumnOf>| side.as_ref().map_or("?".to_owned(), column);
+            let nulls = if *may_be_null { " maybe null" } else { "" };
+            format!("not-in {} {}{nulls}{}", side(compared), side(returned), written(rewritten))
+        }
+        Construct::Unconnected { parts } => format!("unconnected {parts:?}"),
+        Construct::WholeRows { shapes } => format!("whole {shapes:?}"),
+        Construct::Unlimited { filtered } => (if *filtered { "unlimited" } else { "unlimited, everything" }).to_owned(),
+        Construct::OrAcrossTables { shapes, rewritten } => format!("or {shapes:?}{}", written(rewritten)),
+        Construct::ColumnCast { column: cast, to } => format!("cast {} to {to}", column(cast)),
+    };
+    workload.queries[0].constructs.iter().map(word).collect()
 }
 
 /// What each parameter of one statement is for: `$1 orders.status =`, with `::type` when the text casts it.

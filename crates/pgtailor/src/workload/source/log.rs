@@ -7,6 +7,7 @@ use std::path::Path;
 
 use pgtailor_log::{End, Execution, LogError, LogOptions, LogReport, ParameterValue, Part, read, read_from};
 use pgtailor_model::binding::Literal;
+use pgtailor_model::spread::Spread;
 use pgtailor_model::unit::{Milliseconds, grouped};
 use pgtailor_model::workload::SourceReport;
 use pgtailor_postgres::capture::MARKER;
@@ -126,6 +127,8 @@ fn add(filling: &mut Filling<'_>, execution: &Execution<'_>, gathered: &mut Gath
     // The values of an `EXECUTE` stand in its own text; only `auto_explain` of server 16 and later tells them as parameters.
     let hidden = execution.prepared.is_some() && execution.parameters.is_empty();
     let values = || values(execution);
+    // Which execution the time of a further part belongs to is not known, so how they differ is not, either.
+    let spread = execution.duration.filter(|_| calls == 1).map(|duration| Spread::of_one(Milliseconds(duration.0)));
     let tags = tags(execution.application);
     filling.add(
         Kind::Log,
@@ -134,9 +137,12 @@ fn add(filling: &mut Filling<'_>, execution: &Execution<'_>, gathered: &mut Gath
             values: if calls == 0 || hidden { Values::Unknown } else { Values::Known(&values) },
             calls,
             total_time: Milliseconds(duration.0),
+            spread,
             rows: None,
             planning_time: execution.planning,
             wal: None,
+            blocks_read: None,
+            temp_written: None,
             tags: tags.as_ref(),
             place: &|| format!("line {}", execution.line),
         },

@@ -35,7 +35,8 @@ pub(super) async fn settle(settling: Settling<'_>) -> Result<StepResult, ApplyEr
         return settling.failed("the server did not drop the index").await;
     }
     let entries = sessions.ledger().entries().await?.unwrap_or_default();
-    for part in parts_of(&entries, *table_oid, name) {
+    // What is attached before its being attached, by which it is found: a run that dies between them leaves the rest for the next one.
+    for part in parts_of(&entries, *table_oid, name).into_iter().rev() {
         sessions.ledger().advance(part.id, State::Applied, State::RolledBack, &Move::default()).await?;
     }
     settling.applied(None, Move::default()).await
