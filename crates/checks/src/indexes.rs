@@ -1,5 +1,7 @@
 //! What checks of indexes have in common: how often one is scanned, which other one serves instead, and the changes that remedies are.
 
+use std::cmp::Reverse;
+
 use jiff::SignedDuration;
 use pgtailor_model::catalog::{Index, Table, TableKind};
 use pgtailor_model::change::Change;
@@ -56,6 +58,18 @@ pub(crate) fn serves_more(wide: &Index, narrow: &Index) -> bool {
 pub(crate) fn has_twin(table: &Table, index: &Index) -> bool {
     let is_same = |other: &Index| other.oid != index.oid && other.valid && other.definition == index.definition;
     index.definition.is_some() && table.indexes.iter().any(is_same)
+}
+
+/// The index that is kept of the valid ones that are the same as `index`; `None` when it is the only one, or the one that is kept.
+pub(crate) fn twin_to_keep<'s>(table: &'s Table, index: &Index, snapshot: &Snapshot) -> Option<&'s Index> {
+    index.definition.as_ref()?;
+    let alike = table.indexes.iter().filter(|other| other.valid && other.definition == index.definition);
+    let best = alike.min_by_key(|one| {
+        let scans = scans(table, one, snapshot).unwrap_or_default();
+        // OIDs grow, so the smaller one is the older, unless they wrapped around.
+        (one.constraint.is_none(), !(one.replica_identity || one.clustered || one.attached_to.is_some()), Reverse(scans), one.oid)
+    })?;
+    (best.oid != index.oid).then_some(best)
 }
 
 /// Whether `column` is anywhere in the index: a key, included, or named by an expression or the predicate.

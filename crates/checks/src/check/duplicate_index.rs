@@ -1,7 +1,5 @@
 //! `duplicate-index`: indexes that are the same as another one.
 
-use std::cmp::Reverse;
-
 use pgtailor_model::catalog::{Index, Table};
 use pgtailor_model::finding::{Evidence, Finding, Severity};
 use pgtailor_model::name::printable;
@@ -9,7 +7,7 @@ use pgtailor_model::snapshot::Snapshot;
 
 use super::{Check, Subject};
 use crate::evidence::{count_evidence, size_evidence};
-use crate::indexes::{drop_change, drop_statement, is_small, scans, size, standing};
+use crate::indexes::{drop_change, drop_statement, is_small, scans, size, standing, twin_to_keep};
 
 /// Two valid indexes of one definition.
 ///
@@ -49,7 +47,7 @@ impl Check for DuplicateIndex {
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
         let snapshot = subject.snapshot;
         standing(snapshot)
-            .filter_map(|(table, index)| self.finding(table, index, kept(table, index, snapshot)?, snapshot))
+            .filter_map(|(table, index)| self.finding(table, index, twin_to_keep(table, index, snapshot)?, snapshot))
             .collect()
     }
 }
@@ -91,18 +89,6 @@ impl DuplicateIndex {
             remedy: drop_change(table, index),
         })
     }
-}
-
-/// The index that is kept of those that are the same as `index`; `None` when it is the only one or the one that is kept.
-fn kept<'s>(table: &'s Table, index: &Index, snapshot: &Snapshot) -> Option<&'s Index> {
-    index.definition.as_ref()?;
-    let alike = table.indexes.iter().filter(|other| other.valid && other.definition == index.definition);
-    let best = alike.min_by_key(|one| {
-        let scans = scans(table, one, snapshot).unwrap_or_default();
-        // OIDs grow, so the smaller one is the older, unless they wrapped around.
-        (one.constraint.is_none(), !(one.replica_identity || one.clustered || one.attached_to.is_some()), Reverse(scans), one.oid)
-    })?;
-    (best.oid != index.oid).then_some(best)
 }
 
 fn duty(index: &Index) -> String {

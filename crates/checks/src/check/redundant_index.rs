@@ -8,7 +8,7 @@ use pgtailor_model::unit::{Bytes, ratio, three_digits};
 
 use super::{Check, Subject};
 use crate::evidence::{count_evidence, size_evidence};
-use crate::indexes::{drop_change, drop_statement, has_twin, is_small, scans, serves_more, size, standing};
+use crate::indexes::{drop_change, drop_statement, is_small, scans, serves_more, size, standing, twin_to_keep};
 use crate::threshold::MUCH_WIDER;
 
 /// B-trees whose keys are the first keys of another B-tree.
@@ -49,7 +49,7 @@ impl Check for RedundantIndex {
 
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
         let snapshot = subject.snapshot;
-        let duplicates_aside = standing(snapshot).filter(|(table, index)| !has_twin(table, index));
+        let duplicates_aside = standing(snapshot).filter(|(table, index)| twin_to_keep(table, index, snapshot).is_none());
         duplicates_aside.filter_map(|(table, index)| self.finding(table, index, wider(table, index)?, snapshot)).collect()
     }
 }

@@ -25,7 +25,7 @@ use crate::threshold::{MOST_CAUSES, SMALL_TABLE_PAGES, WHOLE_READS};
 /// Foreign keys of any number of columns on tables of at least 100 pages that no B-tree or hash index serves: none whose first keys are
 /// their columns, in any order, nor enough of them to leave few rows. A partial index serves only when all it leaves out are nulls. It is
 /// told when ten rows and more of the referenced table were deleted, when a recorded statement updates the referenced columns, or when a
-/// recorded statement joins by the foreign key's columns.
+/// recorded statement joins by the foreign key's columns. Only for deletions an index is proposed: for joins the planner is to be asked.
 ///
 /// # Why it matters
 ///

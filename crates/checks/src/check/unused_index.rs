@@ -11,7 +11,8 @@ use pgtailor_model::snapshot::NotExamined;
 use super::{Check, Subject};
 use crate::evidence::{count_evidence, size_evidence};
 use crate::indexes::{
-    counted_for, drop_change, drop_statement, has_twin, is_served_by_wider, is_small, parts, scans, size, standing, without_scans,
+    counted_for, drop_change, drop_statement, is_served_by_wider, is_small, parts, scans, size, standing, twin_to_keep,
+    without_scans,
 };
 use crate::threshold::UNUSED_MENTIONED_AFTER;
 
@@ -79,7 +80,11 @@ impl UnusedIndex {
     fn finding(&self, table: &Table, index: &Index, subject: &Subject<'_>) -> Option<Finding> {
         let (snapshot, evidence) = (subject.snapshot, subject.drop_evidence);
         let size = size(table, index, snapshot);
-        if index.duty().is_some() || is_small(size, snapshot) || is_served_by_wider(table, index) || has_twin(table, index) {
+        if index.duty().is_some()
+            || is_small(size, snapshot)
+            || is_served_by_wider(table, index)
+            || twin_to_keep(table, index, snapshot).is_some()
+        {
             return None;
         }
         let parts = parts(table, index, snapshot);

@@ -1,5 +1,11 @@
 //! Faults of indexes, and indexes that are missing.
 
+use jiff::ToSpan;
+use pgtailor::model::change::{Change, ChangeClass};
+use pgtailor::model::rollout::Estimate;
+use pgtailor::{Database, Request, Rules, capture, examine, plan};
+use pgtailor_testkit::server::Server;
+
 use super::{CASE, Case};
 
 /// In the order of the manual.
@@ -147,3 +153,41 @@ pub const CASES: &[Case] = &[
         ..CASE
     },
 ];
+
+/// Indexes of every kind that a check says is superfluous, beside those that it tells and does not propose to drop.
+const SUPERFLUOUS: &str = "
+    CREATE TABLE t (id int PRIMARY KEY, a int, b int, note text);
+    INSERT INTO t SELECT i, i, i % 7, 'note ' || i FROM generate_series(1, 50000) i;
+    CREATE INDEX unused ON t (note);
+    CREATE INDEX one ON t (a); CREATE INDEX same ON t (a);
+    CREATE INDEX narrow ON t (b); CREATE INDEX wide ON t (b, note);
+    CREATE UNIQUE INDEX distinct_a ON t (a); CREATE UNIQUE INDEX distinct_again ON t (a);
+    CREATE INDEX t_note_ccnew ON t (note); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_note_ccnew'::regclass;
+    ANALYZE t";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drop_that_a_check_proposes_is_one_that_the_rollout_carries_out() {
+    let server = Server::with_settings(&[("autovacuum", "off")]);
+    server.sql("postgres", SUPERFLUOUS);
+    let database = Database::from_url(&server.lab.url("postgres")).expect("a lab's address is well formed");
+    let now = capture(&database).await.expect("a snapshot");
+    for (days, expected) in [
+        (3, &["narrow", "one", "same", "t_note_ccnew"][..]),
+        (40, &["narrow", "one", "same", "t_note_ccnew", "unused", "wide"][..]),
+    ] {
+        let mut snapshot = now.clone();
+        snapshot.captured_at = snapshot.captured_at.checked_add((days * 24).hours()).expect("a date of our time");
+        let findings = examine(snapshot.clone()).outcome.findings;
+        let remedies = findings.into_iter().filter_map(|finding| Some((finding.remedy?, finding.problem)));
+        let requests: Vec<Request> = remedies
+            .filter(|(change, _)| matches!(change, Change::DropIndex { .. }))
+            .map(|(change, reason)| Request { change, reason, estimate: Estimate::default() })
+            .collect();
+        let mut names: Vec<&str> = requests.iter().filter_map(|request| request.change.index_name()).collect();
+        names.sort_unstable();
+        assert_eq!(names, expected, "after {days} days");
+        let rollout = plan(&requests, &snapshot, &Rules::allowing(ChangeClass::ALL.into()));
+        assert!(rollout.left_out.is_empty(), "after {days} days: {:?}", rollout.left_out);
+        assert_eq!(rollout.steps.len(), names.len());
+    }
+}

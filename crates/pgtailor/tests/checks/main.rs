@@ -70,7 +70,8 @@ fn found(server: &Server, case: &Case, name: &str, begin: &str) -> Vec<Finding> 
     let mut snapshot = runtime.block_on(capture(&database)).expect("a snapshot");
     snapshot.captured_at = snapshot.captured_at.checked_add((case.days_later * 24).hours()).expect("a date of our time");
     for (setting, value) in case.settings {
-        snapshot.settings.get_mut(*setting).expect("a setting of this server").value = (*value).to_owned();
+        let known = snapshot.settings.get_mut(*setting).expect("a setting of this server");
+        (*value).clone_into(&mut known.value);
     }
     examine(snapshot).outcome.findings.into_iter().filter(|finding| finding.check == case.check).collect()
 }
