@@ -11,6 +11,21 @@ const CHECKS: &str = "crates/checks/src/check/";
 /// The list that says which checks there are, and in which order.
 const LIST: &str = "crates/checks/src/check.rs";
 
+/// What the list ends with.
+const ACCEPTING: &str = "
+## Accepting a finding
+
+A finding that is right and shall stay is written down with its reason, beside the application's code:
+
+```sh
+pgtailor accept no-primary-key log --reason 'only read as a whole' --until 2027-05-31
+pgtailor accept unused-index orders orders_note_idx --reason 'for the audit, once a year'
+```
+
+That adds an entry to `pgtailor-accepted.toml` in the current folder (`--file` names another), which `check` and `optimize` read (`--accepted`).
+Accepted findings are listed apart with their reasons, count for no exit code, and are not acted upon; after the last day they are findings again.
+";
+
 /// Every page with its path, the list of all first.
 pub fn pages(tree: &Tree) -> Vec<(String, String)> {
     let mut pages = Vec::new();
@@ -24,6 +39,7 @@ pub fn pages(tree: &Tree) -> Vec<(String, String)> {
         list.extend(["| [`", &name, "`](", &name, ".md) | ", &page.summary, " |\n"]);
         pages.push((format!("{FOLDER}{name}.md"), format!("# `{name}`\n\n{}\n{}", page.summary, page.body)));
     }
+    list.push_str(ACCEPTING);
     pages.insert(0, (format!("{FOLDER}README.md"), list));
     pages
 }
@@ -76,7 +92,7 @@ mod tests {
     fn a_page_is_the_doc_comment() {
         let tree = Tree::of(&[("crates/checks/src/check/a_problem.rs", CHECK), (LIST, "&a_problem::AProblem")]);
         let pages = pages(&tree);
-        assert!(pages[0].1.ends_with("| [`a-problem`](a-problem.md) | One sentence on two lines. |\n"), "{}", pages[0].1);
+        assert!(pages[0].1.contains("| [`a-problem`](a-problem.md) | One sentence on two lines. |\n"), "{}", pages[0].1);
         assert_eq!(pages[1].0, "docs/checks/a-problem.md");
         let expected =
             "# `a-problem`\n\nOne sentence on two lines.\n\n## What it finds\n\nThat.\n\n```sql\n-- # no heading\n```\n";

@@ -1,5 +1,7 @@
 //! All checks at once.
 
+use jiff::Timestamp;
+use pgtailor_model::acceptance::{Acceptance, Accepted};
 use pgtailor_model::finding::Finding;
 use pgtailor_model::snapshot::NotExamined;
 
@@ -10,6 +12,8 @@ use crate::check::{ALL, Subject};
 pub struct Outcome {
     /// Worst first; see [`run`] for the order.
     pub findings: Vec<Finding>,
+    /// Those that somebody has decided to live with, in the same order.
+    pub accepted: Vec<Accepted>,
     /// In the order of [`ALL`].
     pub not_examined: Vec<Unexamined>,
 }
@@ -44,6 +48,23 @@ pub fn run(subject: &Subject<'_>) -> Outcome {
     });
     outcome.findings.dedup();
     outcome
+}
+
+impl Outcome {
+    /// Sets apart what `acceptances` that have not ended at `now` are about.
+    #[must_use]
+    pub fn beside(mut self, acceptances: &[Acceptance], now: Timestamp) -> Self {
+        let valid = |finding: &Finding| {
+            acceptances.iter().find(|acceptance| acceptance.is_about(finding) && !acceptance.has_ended(now)).cloned()
+        };
+        for finding in std::mem::take(&mut self.findings) {
+            match valid(&finding) {
+                Some(acceptance) => self.accepted.push(Accepted { finding, acceptance }),
+                None => self.findings.push(finding),
+            }
+        }
+        self
+    }
 }
 
 /// Measured time of the statements behind `finding`, in milliseconds.

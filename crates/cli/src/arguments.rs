@@ -46,6 +46,8 @@ pub enum Command {
     Capture(CaptureArguments),
     /// Show how tables are used and what is wrong, or with --plans how statements would be planned; exits with 1 when something is wrong
     Check(CheckArguments),
+    /// Write down that a finding is left as it is, with the reason: `check` and `optimize` pass over it from then on
+    Accept(AcceptArguments),
     /// Private servers without data that plan like the database: to EXPLAIN production's plans on this machine
     #[command(subcommand)]
     Twin(TwinCommand),
@@ -158,6 +160,10 @@ pub struct CheckArguments {
     #[arg(long, value_enum, default_value_t = FailOn::Notice, value_name = "SEVERITY")]
     pub fail_on: FailOn,
 
+    /// The file of findings that are accepted; else pgtailor-accepted.toml, where there is one
+    #[arg(long, value_name = "FILE")]
+    pub accepted: Option<PathBuf>,
+
     #[command(flatten)]
     pub plans: PlanArguments,
 }
@@ -218,6 +224,31 @@ pub struct ServerArguments {
     /// Take a server of another major version when the source's is not installed: plans are approximate
     #[arg(long)]
     pub other_major: bool,
+}
+
+/// `pgtailor accept`
+#[derive(Args, Debug)]
+pub struct AcceptArguments {
+    /// The check, as findings name it: `no-primary-key`
+    pub check: String,
+
+    /// The table, as findings name it: `orders`, `app.orders`
+    pub table: String,
+
+    /// Only this index, sequence, constraint or column of the table
+    pub object: Option<String>,
+
+    /// Why it is left as it is
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub reason: String,
+
+    /// The last day on which that holds; for good without it
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub until: Option<pgtailor::model::acceptance::Date>,
+
+    /// The file to write it to
+    #[arg(long, value_name = "FILE", default_value = pgtailor::ACCEPTED)]
+    pub file: PathBuf,
 }
 
 /// `pgtailor twin`

@@ -4,6 +4,7 @@
 //! here, verbs elsewhere. Start with [`snapshot::Snapshot`] (what is known about a database), then [`index::IndexDefinition`] (what two
 //! indexes must agree on to be the same) and [`rollout::Rollout`] (what will be done).
 
+pub mod acceptance;
 pub mod activity;
 pub mod advice;
 pub mod audit;

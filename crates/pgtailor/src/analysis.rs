@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pgtailor_advisor::catalog::judge;
 use pgtailor_advisor::size::estimated_rebuilt_size;
 use pgtailor_checks::{Outcome, Subject, table_performance};
+use pgtailor_model::acceptance::Acceptance;
 use pgtailor_model::activity::Statements;
 use pgtailor_model::advice::Counsel;
 use pgtailor_model::catalog::{Index, TableKind};
@@ -84,7 +85,12 @@ pub async fn analyze(database: &Database, options: &Options) -> Result<Analysis,
 
 /// Analyzes a snapshot, offline. Declared catalogs need the server's spelling, so they are not judged here.
 pub fn examine(snapshot: Snapshot) -> Analysis {
-    assemble(snapshot, Vec::new(), &Options::default())
+    examine_beside(snapshot, &[])
+}
+
+/// The same, beside findings that are accepted.
+pub fn examine_beside(snapshot: Snapshot, accepted: &[Acceptance]) -> Analysis {
+    assemble(snapshot, Vec::new(), &Options { accepted: accepted.to_vec(), ..Options::default() })
 }
 
 async fn judge_entries(session: &ReadOnlySession, entries: &[DeclaredIndex], snapshot: &Snapshot) -> Result<Vec<Judged>, Error> {
@@ -103,7 +109,7 @@ fn assemble(snapshot: Snapshot, judged: Vec<Judged>, options: &Options) -> Analy
     let fresh_sizes = fresh_sizes(&snapshot);
     let drop_evidence = &options.evidence;
     let subject = Subject { fresh_sizes: &fresh_sizes, drop_evidence, ..Subject::new(&snapshot, &workload) };
-    let outcome = pgtailor_checks::run(&subject);
+    let outcome = pgtailor_checks::run(&subject).beside(&options.accepted, snapshot.captured_at);
     let performance = table_performance(&snapshot);
     let counsel = Counsel::NotAsked;
     let rollout = rollout(&snapshot, &judged, &outcome, options, &counsel);

@@ -136,6 +136,24 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A file of accepted findings that cannot be understood.
+    #[error("{}:{line}: {reason}", path.display())]
+    Accepted {
+        /// Which.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Why, without a period.
+        reason: String,
+    },
+    /// A name that no check has.
+    #[error("there is no check `{name}`")]
+    NoCheck {
+        /// What was asked for.
+        name: String,
+        /// The check whose name is most alike.
+        nearest: String,
+    },
     /// A file of weights that is not what it should be. What it holds instead is not repeated.
     #[error("{}, line {line}, column {column}: not an object that maps file stems to whole numbers", path.display())]
     Weights {
@@ -177,6 +195,10 @@ impl Error {
             Self::Positions { .. } => Some("name another file, or remove it to read the logs from their beginning".to_owned()),
             Self::NeedsDatabase { .. } => Some("leave the snapshot out and name the database with -d".to_owned()),
             Self::Weights { .. } => Some("write it like {\"slow-report\": 40, \"login\": 100000}".to_owned()),
+            Self::NoCheck { nearest, .. } => Some(format!("perhaps `{nearest}` is meant; findings name their check")),
+            Self::Accepted { .. } => Some(
+                "an entry is [[accepted]] with check, table and reason, and object and until (2027-05-31) where they are wanted".to_owned(),
+            ),
             Self::NoTables { .. } => {
                 Some("name it like `orders`, `app.orders` or `app.*`; pgtailor check lists the tables".to_owned())
             }

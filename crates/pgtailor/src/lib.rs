@@ -18,6 +18,7 @@
 //! This crate decides nothing itself: it fetches a snapshot (`pgtailor-postgres`), asks the pure crates, and hands steps to the
 //! executor. It must not know about terminals or argument parsers.
 
+mod acceptance;
 mod advise;
 mod analysis;
 mod catalog;
@@ -35,8 +36,9 @@ mod twin;
 mod undo;
 mod workload;
 
+pub use acceptance::{ACCEPTED, accept, ended, read_acceptances};
 pub use advise::{AdviseOptions, MAX_COLUMNS, MINIMAL_GAIN, advise, advise_snapshot};
-pub use analysis::{Analysis, analyze, capture, examine, fresh_sizes};
+pub use analysis::{Analysis, analyze, capture, examine, examine_beside, fresh_sizes};
 pub use catalog::{CatalogSource, load_catalog};
 pub use doctor::{Role, examine_setup, least_privilege_script};
 pub use drops::drop_evidence;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pgtailor_model::acceptance::Acceptance;
 use pgtailor_model::change::ChangeClass;
 use pgtailor_model::declared::CatalogPolicy;
 use pgtailor_model::moment::{Conditions, Foresight};
@@ -39,6 +40,8 @@ pub struct Options {
     pub advice: AdviseOptions,
     /// What of the guards and limits is bent.
     pub conditions: Conditions,
+    /// Findings that are left as they are.
+    pub accepted: Vec<Acceptance>,
 }
 
 /// Whether [`optimize()`] asks the advisor. It is never asked for an analysis alone.
@@ -75,6 +78,7 @@ impl Default for Options {
             evidence: DropEvidence::default(),
             advice: AdviseOptions::default(),
             conditions: Conditions::default(),
+            accepted: Vec::new(),
         }
     }
 }

@@ -92,6 +92,10 @@ pub struct OptimizeArguments {
 
     #[command(flatten)]
     pub advisor: AdvisorArguments,
+
+    /// The file of findings that are accepted and not acted upon; else pgtailor-accepted.toml, where there is one
+    #[arg(long, value_name = "FILE")]
+    pub accepted: Option<PathBuf>,
 }
 
 /// `pgtailor apply`

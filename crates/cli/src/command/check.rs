@@ -7,7 +7,7 @@ use pgtailor::report::AnalysisReport;
 use super::{database, plan_check};
 use crate::Verdict;
 use crate::arguments::{CheckArguments, FailOn};
-use crate::output::Printer;
+use crate::output::{Printer, warn};
 
 /// Checks a snapshot or the database itself.
 pub async fn run(arguments: &CheckArguments, printer: &Printer) -> anyhow::Result<Verdict> {
@@ -21,11 +21,16 @@ pub async fn run(arguments: &CheckArguments, printer: &Printer) -> anyhow::Resul
         }
         None => pgtailor::capture(&database(&arguments.connection)?).await?,
     };
-    let analysis = pgtailor::examine(snapshot);
+    let accepted = pgtailor::read_acceptances(arguments.accepted.as_deref())?;
+    for over in pgtailor::ended(&accepted, &snapshot) {
+        let until = over.until.map(|until| until.to_string()).unwrap_or_default();
+        warn(&format!("{} of {} was accepted until {until}, which is over: {}", over.check, over.table, over.reason));
+    }
+    let analysis = pgtailor::examine_beside(snapshot, &accepted);
     let outcome = &analysis.outcome;
     let not_examined = analysis.not_examined();
     let report = AnalysisReport::new(&analysis.snapshot, &analysis.performance, &outcome.findings, &not_examined);
-    printer.report(&report.with_workload(&analysis.workload))?;
+    printer.report(&report.with_workload(&analysis.workload).with_accepted(&outcome.accepted))?;
     let least = match arguments.fail_on {
         FailOn::Notice => Severity::Notice,
         FailOn::Warning => Severity::Warning,

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod accept;
 mod advise;
 mod apply;
 mod audit_sql;
@@ -35,6 +36,7 @@ pub async fn run(arguments: Arguments, printer: &Printer) -> anyhow::Result<Verd
         Command::Optimize(arguments) => Box::pin(optimize::run(&arguments, printer)).await,
         Command::Capture(arguments) => capture::run(&arguments, printer).await,
         Command::Check(arguments) => check::run(&arguments, printer).await,
+        Command::Accept(arguments) => accept::run(arguments, printer),
         Command::Twin(command) => twin::run(command, printer).await,
         Command::Workload(arguments) => workload::run(&arguments, printer).await,
         Command::Advise(arguments) => Box::pin(advise::run(&arguments, printer)).await,

@@ -145,6 +145,7 @@ async fn options(arguments: &OptimizeArguments, database: &Database) -> Result<O
         evidence: DropEvidence::default(),
         advice: AdviseOptions { workload: sources(&advisor.sources), ..searched(&advisor.search, &advisor.server) },
         conditions: Conditions::from(&arguments.conditions),
+        accepted: pgtailor::read_acceptances(arguments.accepted.as_deref())?,
     };
     options.evidence = evidence(&arguments.drops, advisor.sources.since.as_ref(), &options.allowed_classes()).await?;
     if options.mode == Mode::Apply && options.wants_advice() {

@@ -5,10 +5,11 @@ mod tables;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use pgtailor_model::acceptance::Accepted;
 use pgtailor_model::activity::Statements;
 use pgtailor_model::change::Change;
 use pgtailor_model::finding::{Cause, Finding, Severity};
-use pgtailor_model::name::quote_identifier;
+use pgtailor_model::name::{printable, quote_identifier};
 use pgtailor_model::performance::TablePerformance;
 use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::unit::grouped;
@@ -37,6 +38,8 @@ pub struct AnalysisReport<'a> {
     pub tables: &'a [TablePerformance],
     /// What is wrong, worst first.
     pub findings: &'a [Finding],
+    /// What was found and is accepted.
+    pub accepted: &'a [Accepted],
     /// What could not be examined.
     pub not_examined: &'a [NotExamined],
     /// The statements, understood, when they are recorded.
@@ -51,13 +54,19 @@ impl<'a> AnalysisReport<'a> {
         findings: &'a [Finding],
         not_examined: &'a [NotExamined],
     ) -> Self {
-        Self { snapshot, tables, findings, not_examined, workload: None }
+        Self { snapshot, tables, findings, accepted: &[], not_examined, workload: None }
     }
 
     /// The same, which also says how many of the statements were understood.
     #[must_use]
     pub fn with_workload(self, workload: &'a Workload) -> Self {
         Self { workload: Some(workload), ..self }
+    }
+
+    /// The same, which also says what is accepted.
+    #[must_use]
+    pub fn with_accepted(self, accepted: &'a [Accepted]) -> Self {
+        Self { accepted, ..self }
     }
 }
 
@@ -79,6 +88,10 @@ impl Report for AnalysisReport<'_> {
             document
                 .blocks
                 .extend(self.findings.iter().enumerate().map(|(position, finding)| Block::Item(item(position + 1, finding))));
+        }
+        if !self.accepted.is_empty() {
+            document.heading(format!("Accepted: {}", counted(self.accepted.len(), "finding", "findings")));
+            document.blocks.push(Block::List(self.accepted.iter().map(accepted_line).collect()));
         }
         if !self.not_examined.is_empty() {
             document.heading(format!("Not examined: {}", counted(self.not_examined.len(), "object", "objects")));
@@ -120,6 +133,7 @@ impl Report for AnalysisReport<'_> {
             "tables": tables,
             "tables_provenance": "measured",
             "findings": findings,
+            "accepted": self.accepted.iter().map(accepted_json).collect::<Vec<_>>(),
             "not_examined": self.not_examined,
             "statements": self.statements_json(),
         })
@@ -273,6 +287,22 @@ fn cause(cause: &Cause) -> Fact {
     Fact { label: "caused by".to_owned(), value: Text::Excerpt(cause.statement.clone()), source }
 }
 
+/// `no-primary-key of log until 2027-05-31: read as a whole`
+fn accepted_line(accepted: &Accepted) -> String {
+    let Accepted { finding, acceptance } = accepted;
+    let object = finding.object.as_ref().map(|object| format!(" {}", printable(object))).unwrap_or_default();
+    let until = acceptance.until.map(|until| format!(" until {until}")).unwrap_or_default();
+    format!("{}{object} of {}{until}: {}", finding.check, finding.table, printable(&acceptance.reason))
+}
+
+fn accepted_json(accepted: &Accepted) -> Value {
+    json!({
+        "finding": finding_json(&accepted.finding),
+        "reason": accepted.acceptance.reason,
+        "until": accepted.acceptance.until,
+    })
+}
+
 fn finding_json(finding: &Finding) -> Value {
     let evidence: Vec<Value> =
         finding.evidence.iter().map(|evidence| json!({ "label": evidence.label, "quantity": evidence.quantity })).collect();
@@ -292,6 +322,7 @@ fn finding_json(finding: &Finding) -> Value {
         "check": finding.check,
         "severity": finding.severity,
         "table": finding.table.sql(),
+        "object": finding.object,
         "problem": finding.problem,
         "advice": finding.advice,
         "evidence": evidence,
