@@ -22,6 +22,9 @@ pub const UNUSED_FOR: Duration = Duration::from_hours(31 * 24);
 pub struct DropEvidence {
     /// How long an index must have been unused.
     pub unused_for: Duration,
+    /// Whether a person vouches that no index in question is younger than that. No server records when an index was built, and one that was
+    /// built yesterday has as few scans since a month as one that nobody needs.
+    pub vouched: bool,
     /// Counters of earlier captures of the same server, in any order.
     pub earlier: Vec<Counters>,
     /// Counters of standbys.
@@ -61,14 +64,14 @@ pub enum Duty {
 impl DropEvidence {
     /// The usual demand, and nothing known beside the snapshot.
     pub const fn usual() -> Self {
-        Self { unused_for: UNUSED_FOR, earlier: Vec::new(), standbys: Vec::new() }
+        Self { unused_for: UNUSED_FOR, vouched: false, earlier: Vec::new(), standbys: Vec::new() }
     }
 
     /// Why `index` of `snapshot` may be in use, as a sentence without a period; `None` when it was unused for long enough everywhere.
-    ///
-    /// No server records when an index was built: one that is younger than the counters looks unused for as long as they count.
     pub fn doubt(&self, index: &Index, snapshot: &Snapshot) -> Option<String> {
-        self.doubt_here(index, snapshot).or_else(|| self.doubt_of_standbys(index, snapshot))
+        self.doubt_here(index, snapshot)
+            .or_else(|| self.doubt_of_standbys(index, snapshot))
+            .or_else(|| self.doubt_of_age(index, snapshot))
     }
 
     /// Since when the server of `snapshot` has not scanned `index`, as far as is known.
@@ -95,6 +98,24 @@ impl DropEvidence {
             });
         };
         too_short(&format!("index {name} was not scanned"), from, snapshot.captured_at, self.unused_for)
+    }
+
+    /// Why the index may be younger than the time for which it must have been unused; an earlier capture that has it shows that it is not, and
+    /// so does a scan.
+    fn doubt_of_age(&self, index: &Index, snapshot: &Snapshot) -> Option<String> {
+        let earlier = self.earlier.iter().filter(|earlier| earlier.scans.contains_key(&index.oid)).map(|earlier| earlier.until);
+        let last_scan = snapshot.activity.indexes.get(&index.oid).and_then(|activity| activity.last_scan);
+        let seen = earlier.chain(last_scan).min();
+        let known = snapshot.captured_at.duration_since(seen.unwrap_or(snapshot.captured_at));
+        let wanted = SignedDuration::try_from(self.unused_for).unwrap_or(SignedDuration::MAX);
+        (!self.vouched && known < wanted).then(|| {
+            format!(
+                "no server records when an index was built, so index {} may be younger than {}: an earlier capture that has it (--since) shows \
+                 its age, and --unused-for, given by hand, vouches for it",
+                printable(&index.name),
+                words(wanted)
+            )
+        })
     }
 
     fn doubt_of_standbys(&self, index: &Index, snapshot: &Snapshot) -> Option<String> {

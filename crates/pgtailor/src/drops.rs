@@ -10,13 +10,21 @@ use pgtailor_rollout::{Counters, DropEvidence};
 
 use crate::error::Error;
 
-/// Reads the counters of `standbys` and of the captures at `earlier`. Read-only.
+/// Reads the counters of `standbys` and of the captures at `earlier`. Read-only. Who says how long an index must have been unused vouches that
+/// it is older than that.
 ///
 /// # Errors
 ///
 /// [`Error::NotAStandby`] when one of them reads from nobody, and what cannot be connected to or read.
-pub async fn drop_evidence(unused_for: Duration, standbys: &[Database], earlier: &[PathBuf]) -> Result<DropEvidence, Error> {
-    let mut evidence = DropEvidence { unused_for, ..DropEvidence::default() };
+pub async fn drop_evidence(
+    unused_for: Option<Duration>,
+    standbys: &[Database],
+    earlier: &[PathBuf],
+) -> Result<DropEvidence, Error> {
+    let mut evidence = DropEvidence::default();
+    if let Some(unused_for) = unused_for {
+        evidence = DropEvidence { unused_for, vouched: true, ..evidence };
+    }
     for standby in standbys {
         let mut session = ReadOnlySession::connect(standby).await?;
         let snapshot = pgtailor_postgres::capture::capture(&mut session, &CaptureOptions::default()).await?;

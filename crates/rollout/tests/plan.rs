@@ -287,7 +287,8 @@ fn storage_parameters_are_set_from_a_list_and_within_bounds() {
 
 #[test]
 fn indexes_that_do_more_than_serve_queries_are_kept() {
-    let rules = Rules::allowing(ChangeClass::ALL.into());
+    let evidence = DropEvidence { vouched: true, ..DropEvidence::default() };
+    let rules = Rules { evidence, ..Rules::allowing(ChangeClass::ALL.into()) };
     let refusal = |index: Index| {
         let mut snapshot = watched(&[(9, 0)], 40);
         let definition = index.definition.clone().expect("it was made with one");
@@ -353,8 +354,10 @@ fn drop_refusals(snapshot: &Snapshot, beside: &[Request]) -> Vec<String> {
 
 #[test]
 fn an_unused_index_goes_after_a_month() {
-    let usual = DropEvidence::default;
+    let usual = || DropEvidence { vouched: true, ..DropEvidence::default() };
     assert_eq!(drop_refusal(&watched(&[(9, 0)], 31), &[], usual()), "");
+    let young = drop_refusal(&watched(&[(9, 0)], 31), &[], DropEvidence::default());
+    assert!(young.starts_with("no server records when an index was built, so index i may be younger than 31 days"), "{young}");
     let short = drop_refusal(&watched(&[(9, 0)], 30), &[], usual());
     assert_eq!(short, "index i was not scanned for 30 days, and must not be for 31 days; --unused-for accepts less");
     let less = DropEvidence { unused_for: Duration::from_hours(24), ..usual() };
@@ -426,7 +429,7 @@ fn every_standby_is_asked_before_an_unused_index_goes() {
         scans: BTreeMap::from([(Oid(9), scans)]),
         ..Counters::of(&snapshot)
     };
-    let refusal = |standbys| drop_refusal(&snapshot, &[], DropEvidence { standbys, ..DropEvidence::default() });
+    let refusal = |standbys| drop_refusal(&snapshot, &[], DropEvidence { standbys, vouched: true, ..DropEvidence::default() });
     assert!(refusal(Vec::new()).contains("1 read from this server, and 0 were looked at"));
     assert_eq!(refusal(vec![standby(0)]), "");
     assert!(refusal(vec![standby(3)]).contains("scanned 3 times on replica"));

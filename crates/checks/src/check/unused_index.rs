@@ -24,8 +24,9 @@ use crate::threshold::UNUSED_MENTIONED_AFTER;
 /// remember from version 16 on), and that are for queries only: not those of constraints,
 /// unique ones (uniqueness is enforced without a scan being counted), the replica identity, nor the one that a table is clustered on.
 /// What supports a foreign key is told and kept.
-/// One is *unused so far* until it is shown to be *droppable*: unused for a month, on this server and on every standby. What another index
-/// makes superfluous is *redundant*, and told by `redundant-index` and `duplicate-index`.
+/// One is *unused so far* until it is shown to be *droppable*: unused for a month, on this server and on every standby, and older than that,
+/// which only an earlier capture shows (`optimize --since`), since no server records when an index was built. What another index makes
+/// superfluous is *redundant*, and told by `redundant-index` and `duplicate-index`.
 ///
 /// # Why it matters
 ///
@@ -46,8 +47,7 @@ use crate::threshold::UNUSED_MENTIONED_AFTER;
 ///
 /// # When to ignore it
 ///
-/// When it was built lately: the server does not record when, and counts since earlier. When what needs it runs once a quarter, or in an
-/// emergency; and on copies that production's queries do not reach.
+/// When it was built lately. When what needs it runs once a quarter, or in an emergency; and on copies that production's queries do not reach.
 pub(super) struct UnusedIndex;
 
 impl Check for UnusedIndex {
@@ -126,13 +126,13 @@ impl UnusedIndex {
                 Severity::Notice,
                 format!("{what}, by no partition and on no server: droppable"),
                 format!(
-                    "run {statement}; in a quiet hour, since it locks the table and its partitions, unless the index was built lately"
+                    "run {statement}; in a quiet hour, since it locks the table and its partitions"
                 ),
             ),
             (None, None) => (
                 Severity::Warning,
                 format!("{what}, on no server: droppable"),
-                format!("run {statement}; unless it was built lately, which the server does not record"),
+                format!("run {statement}"),
             ),
         };
         let written = snapshot
@@ -174,6 +174,7 @@ fn mentioned_after() -> SignedDuration {
 mod tests {
     use pgtailor_model::catalog::ReferentialAction;
     use pgtailor_model::change::Change;
+    use pgtailor_model::disuse::DropEvidence;
     use pgtailor_model::index::IndexDefinition;
     use pgtailor_model::snapshot::Snapshot;
     use pgtailor_model::workload::Workload;
@@ -185,6 +186,12 @@ mod tests {
         UnusedIndex.find(&Subject::new(snapshot, &Workload::default()))
     }
 
+    /// The same when somebody vouches that indexes are old enough.
+    fn vouched(snapshot: &Snapshot) -> Vec<Finding> {
+        let evidence = DropEvidence { vouched: true, ..DropEvidence::usual() };
+        UnusedIndex.find(&Subject { drop_evidence: &evidence, ..Subject::new(snapshot, &Workload::default()) })
+    }
+
     fn orders(days: i64, scans: u64) -> Fixture {
         let fixture = Fixture::new().table("orders", 5000, &["id", "note"]).counting_for(days);
         fixture.index("orders", IndexDefinition::btree(["note"])).index_pages("orders", 900).scanned("orders", scans, 0)
@@ -192,8 +199,11 @@ mod tests {
 
     #[test]
     fn a_month_everywhere_makes_it_droppable_and_a_week_does_not() {
-        let findings = found(&orders(31, 0).snapshot());
+        let findings = vouched(&orders(31, 0).snapshot());
         assert!(findings[0].problem.ends_with("not scanned in 31 days, on no server: droppable"), "{}", findings[0].problem);
+        let young = found(&orders(31, 0).snapshot());
+        assert!(young[0].advice.contains("no server records when an index was built"), "{}", young[0].advice);
+        assert_eq!(young[0].remedy, None);
         assert!(matches!(&findings[0].remedy, Some(Change::DropIndex { name, .. }) if name == "orders_index_1"));
         let findings = found(&orders(30, 0).snapshot());
         assert!(findings[0].problem.ends_with("unused so far"), "{}", findings[0].problem);
@@ -277,7 +287,7 @@ mod tests {
                 .snapshot()
         };
         assert_eq!(found(&of(3)), []);
-        let findings = found(&of(0));
+        let findings = vouched(&of(0));
         assert_eq!((findings.len(), &findings[0].remedy), (1, &None));
         assert!(findings[0].advice.starts_with("run DROP INDEX public.orders_index_1"), "{}", findings[0].advice);
     }

@@ -22,9 +22,10 @@ pub struct LedgerArguments {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Drops")]
 pub struct DropArguments {
-    /// How long an index must not have been scanned before it is dropped, unless another serves all that it serves
-    #[arg(long, value_name = "DURATION", default_value = "31d", value_parser = duration)]
-    pub unused_for: Duration,
+    /// How long an index must not have been scanned before it is dropped, unless another serves all that it serves: 31 days, and an earlier
+    /// capture (--since) must have it, since no server records when an index was built; given by hand, it vouches that no index is younger
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub unused_for: Option<Duration>,
 
     /// A standby, where an index may be used that is not used here; each that reads from the server must be named before an unused index is
     /// dropped
