@@ -358,6 +358,7 @@ pub fn rebuild_of(snapshot: &Snapshot, name: &str) -> Change {
         name: name.to_owned(),
         index_oid: index.oid,
         definition: index.definition.clone().expect("it was read"),
+        size: index.size,
     }
 }
 

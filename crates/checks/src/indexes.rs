@@ -127,6 +127,7 @@ pub(crate) fn rebuild_change(table: &Table, index: &Index) -> Option<Change> {
         name: index.name.clone(),
         index_oid: index.oid,
         definition: index.definition.clone()?,
+        size: index.size,
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pgtailor::model::outcome::StepResult;
+use pgtailor::model::outcome::{StepOutcome, StepResult};
 use pgtailor::{Event, Events};
 
 use crate::output::Printer;
@@ -71,14 +71,17 @@ fn one(printer: &Printer, Shown { bar, waiting }: &mut Shown, event: Event) {
                 bar.finish_and_clear();
                 printer.note(&title);
             }
-            printer.note(&format!("  {}", in_short(&outcome.result)));
+            printer.note(&format!("  {}", in_short(&outcome)));
         }
     }
 }
 
-fn in_short(result: &StepResult) -> String {
-    match result {
-        StepResult::Applied { size: Some(size), duration } => format!("done in {duration}, {size}"),
+fn in_short(outcome: &StepOutcome) -> String {
+    match &outcome.result {
+        StepResult::Applied { size: Some(size), duration } => {
+            let before = outcome.change.size_before().map(|before| format!("{before} -> ")).unwrap_or_default();
+            format!("done in {duration}, {before}{size}")
+        }
         StepResult::Applied { size: None, duration } => format!("done in {duration}"),
         StepResult::NothingToDo { reason } => format!("nothing to do: {reason}"),
         StepResult::Failed { reason, .. } => format!("not done: {reason}"),

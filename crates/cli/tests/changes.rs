@@ -128,7 +128,7 @@ fn an_index_is_built_anew_in_place() {
     let rebuild = |name: &str, column: &str, unique: bool| {
         let (table, table_oid) = fixture.table("t");
         let definition = IndexDefinition { unique, ..IndexDefinition::btree([column]) };
-        Change::RebuildIndex { table, table_oid, name: name.to_owned(), index_oid: fixture.oid(name), definition }
+        Change::RebuildIndex { table, table_oid, name: name.to_owned(), index_oid: fixture.oid(name), definition, size: None }
     };
     fixture.apply(vec![rebuild("t_b", "b", false), rebuild("t_pkey", "a", true)]).expect_code(0);
     let small: u64 = fixture.sql(pages).parse().expect("bytes");
@@ -262,7 +262,7 @@ fn a_role_that_may_make_no_schema_keeps_its_ledger_in_a_file() {
 fn a_vacuum_is_seen_in_the_counters() {
     let fixture = Fixture::new("CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 100); DELETE FROM t");
     let (table, table_oid) = fixture.table("t");
-    let change = || vec![Change::Vacuum { table: table.clone(), table_oid }];
+    let change = || vec![Change::Vacuum { table: table.clone(), table_oid, freeze: false }];
     fixture.apply(change()).expect_code(0);
     assert_eq!(fixture.sql("SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = 't'"), "1");
     let mut other = pgtailor_testkit::session::Session::open(&fixture.server, "postgres");

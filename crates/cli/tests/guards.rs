@@ -70,7 +70,7 @@ impl Fixture {
             ChangeClass::DropIndex => {
                 Change::DropIndex { table, table_oid, name, index_oid, definition, carries: Carried::default() }
             }
-            _ => Change::RebuildIndex { table, table_oid, name, index_oid, definition },
+            _ => Change::RebuildIndex { table, table_oid, name, index_oid, definition, size: None },
         }
     }
 

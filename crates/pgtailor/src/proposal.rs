@@ -99,7 +99,7 @@ pub(crate) fn rollout(
 fn add_remedies(requests: &mut Vec<Request>, outcome: &Outcome, snapshot: &Snapshot) {
     for finding in &outcome.findings {
         let Some(mut change) = finding.remedy.clone() else { continue };
-        if requests.iter().any(|known| does_as_much(&known.change, &change)) {
+        if requests.iter().any(|known| does_as_much(&known.change, &change)) || freezes_as_well(requests, &change) {
             continue;
         }
         let mut estimate = Estimate::default();
@@ -114,6 +114,16 @@ fn add_remedies(requests: &mut Vec<Request>, outcome: &Outcome, snapshot: &Snaps
     }
 }
 
+/// Lets a vacuum that is among `requests` freeze, too, when that is all that `wanted` wants more.
+fn freezes_as_well(requests: &mut [Request], wanted: &Change) -> bool {
+    let Change::Vacuum { table_oid: wanted, .. } = wanted else { return false };
+    let known = requests.iter_mut().find_map(|known| match &mut known.change {
+        Change::Vacuum { table_oid, freeze, .. } if table_oid == wanted => Some(freeze),
+        _ => None,
+    });
+    known.map(|freeze| *freeze = true).is_some()
+}
+
 /// Whether `wanted` is superfluous beside `known`.
 fn does_as_much(known: &Change, wanted: &Change) -> bool {
     match (known, wanted) {
@@ -123,6 +133,9 @@ fn does_as_much(known: &Change, wanted: &Change) -> bool {
             Change::DropIndex { index_oid, .. } | Change::RebuildIndex { index_oid, .. },
         )
         | (Change::RebuildIndex { index_oid: known, .. }, Change::RebuildIndex { index_oid, .. }) => known == index_oid,
+        (Change::Vacuum { table_oid: known, freeze, .. }, Change::Vacuum { table_oid, freeze: wanted, .. }) => {
+            known == table_oid && (*freeze || !wanted)
+        }
         _ => false,
     }
 }
@@ -289,5 +302,18 @@ mod tests {
         assert!(!does_as_much(&on_orders(&["created_at"]), &foreign_key));
         assert!(does_as_much(&drop_of(7), &drop_of(7)));
         assert!(!does_as_much(&drop_of(7), &drop_of(8)));
+    }
+
+    #[test]
+    fn a_table_is_vacuumed_once_whatever_it_is_vacuumed_for() {
+        let vacuum = |oid, freeze| Change::Vacuum { table: QualifiedName::new("public", "t"), table_oid: Oid(oid), freeze };
+        assert!(does_as_much(&vacuum(1, true), &vacuum(1, false)));
+        assert!(!does_as_much(&vacuum(1, false), &vacuum(1, true)));
+        assert!(!does_as_much(&vacuum(1, true), &vacuum(2, false)));
+        let request = |change| Request { change, reason: String::new(), estimate: Estimate::default() };
+        let mut requests = vec![request(vacuum(1, false))];
+        assert!(!freezes_as_well(&mut requests, &vacuum(2, true)));
+        assert!(freezes_as_well(&mut requests, &vacuum(1, true)));
+        assert_eq!(requests, [request(vacuum(1, true))]);
     }
 }

@@ -18,6 +18,7 @@ pub fn change_words(change: &Change) -> String {
         Change::AttachIndex { name, parent_index, .. } => format!("attach index {name} to {parent_index}"),
         Change::DropPartitionedIndex { name, .. } => format!("drop index {name} with those of the partitions"),
         Change::Analyze { .. } => "analyze".to_owned(),
+        Change::Vacuum { freeze: true, .. } => "vacuum and freeze".to_owned(),
         Change::Vacuum { .. } => "vacuum".to_owned(),
         Change::CreateStatistics { name, .. } => format!("create statistics {name}"),
         Change::DropStatistics { name, .. } => format!("drop statistics {name}"),

@@ -89,7 +89,10 @@ impl Dance<'_> {
             Some(index) if index.valid => {}
             // Attached while it was invalid: it can only be mended in place (F61).
             Some(index) => {
-                self.push(Change::RebuildIndex { table, table_oid, name, index_oid: index.oid, definition }, share);
+                self.push(
+                    Change::RebuildIndex { table, table_oid, name, index_oid: index.oid, definition, size: index.size },
+                    share,
+                );
             }
             None => {
                 self.push(Change::CreateIndex { table, table_oid, name, definition, carries: Carried::default() }, share);

@@ -272,14 +272,16 @@ fn settings_are_set_from_a_list_and_within_bounds() {
 #[test]
 fn storage_parameters_are_set_from_a_list_and_within_bounds() {
     let rules = Rules::allowing(ChangeClass::ALL.into());
-    let refusal = |name: &str, to: &str| {
-        let value = Replaced { from: None, to: Some(to.to_owned()) };
+    let refused = |name: &str, to: Option<&str>| {
+        let value = Replaced { from: None, to: to.map(str::to_owned) };
         let parameters = BTreeMap::from([(name.to_owned(), value)]);
         let (table, table_oid) = (QualifiedName::new("public", "orders"), Oid(1));
         let rollout = plan(&[wants(Change::SetStorageParameters { table, table_oid, parameters })], &snapshot(), &rules);
         rollout.left_out.first().map_or_else(String::new, |left| left.reason.clone())
     };
+    let refusal = |name: &str, to: &str| refused(name, Some(to));
     assert_eq!(refusal("fillfactor", "80"), "");
+    assert_eq!(refused("autovacuum_enabled", None), "", "the table comes back to autovacuum");
     assert!(refusal("fillfactor", "5").contains("between 10 and 100"));
     assert!(refusal("autovacuum_enabled", "false").contains("unattended"));
     assert!(refusal("fillfactor", "1); DROP TABLE orders; --").contains("not to 1); DROP"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 pub struct Program {
     path: PathBuf,
     environment: BTreeMap<String, String>,
+    folder: Option<PathBuf>,
 }
 
 /// What a run ended with.
@@ -42,7 +43,7 @@ struct Reader {
 impl Program {
     /// The program at `path` (`env!("CARGO_BIN_EXE_pgtailor")`).
     pub fn new(path: &str) -> Self {
-        Self { path: PathBuf::from(path), environment: BTreeMap::new() }
+        Self { path: PathBuf::from(path), environment: BTreeMap::new(), folder: None }
     }
 
     /// With an environment variable.
@@ -56,6 +57,13 @@ impl Program {
     #[must_use]
     pub fn on(self, url: &str) -> Self {
         self.env("DATABASE_URL", url)
+    }
+
+    /// In this folder, where it finds and leaves files that are not named.
+    #[must_use]
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_path_buf());
+        self
     }
 
     /// Runs it to its end.
@@ -95,6 +103,9 @@ impl Program {
             }
         }
         command.env("HOME", "/nonexistent").envs(&self.environment);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         command
     }
 }

@@ -95,7 +95,7 @@ impl DeadRows {
                  autovacuum_vacuum_scale_factor",
                 printable(&table.name.sql())
             ),
-            remedy: Some(Change::Vacuum { table: table.name.clone(), table_oid: table.oid }),
+            remedy: Some(Change::Vacuum { table: table.name.clone(), table_oid: table.oid, freeze: false }),
         })
     }
 }

@@ -86,7 +86,7 @@ impl UnfrozenRows {
                 count_evidence(format!("{what} since the oldest row that is not frozen"), age),
                 count_evidence("transactions that the oldest session, slot or prepared transaction is behind", horizon),
             ],
-            remedy: (!held).then(|| Change::Vacuum { table: table.name.clone(), table_oid: table.oid }),
+            remedy: (!held).then(|| Change::Vacuum { table: table.name.clone(), table_oid: table.oid, freeze: true }),
             ..Finding::new(self.name(), severity, &table.name, problem, advice)
         })
     }
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_vacuum_is_no_remedy_while_something_holds_the_horizon() {
-        assert!(found(300_000_000, 0)[0].remedy.is_some());
+        assert!(matches!(found(300_000_000, 0)[0].remedy, Some(Change::Vacuum { freeze: true, .. })));
         assert_eq!(found(300_000_000, 299_000_000)[0].remedy, None);
     }
 }

@@ -77,7 +77,7 @@ impl UnvacuumedInserts {
                 fraction_evidence("pages that are not all-visible", invisible),
                 count_evidence("rows inserted since the last vacuum", inserted.0),
             ],
-            remedy: Some(Change::Vacuum { table: table.name.clone(), table_oid: table.oid }),
+            remedy: Some(Change::Vacuum { table: table.name.clone(), table_oid: table.oid, freeze: false }),
             ..Finding::new(self.name(), Severity::Notice, &table.name, problem, advice)
         })
     }

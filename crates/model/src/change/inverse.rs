@@ -13,6 +13,9 @@ impl Change {
             Self::CreateIndex { table, table_oid, name, definition, .. } => {
                 Self::DropIndex { table, table_oid, name, index_oid: Oid(0), definition, carries: Carried::default() }
             }
+            Self::DropIndex { carries: Carried { invalid: true, .. }, .. } => {
+                return Err("the index was invalid, and one that is built in its place would not be");
+            }
             Self::DropIndex { table, table_oid, name, definition, carries, .. } => {
                 Self::CreateIndex { table, table_oid, name, definition, carries }
             }
@@ -48,6 +51,22 @@ impl Change {
 mod tests {
     use super::super::Replaced;
     use super::*;
+    use crate::index::IndexDefinition;
+    use crate::name::QualifiedName;
+
+    #[test]
+    fn an_invalid_index_does_not_come_back_as_a_valid_one() {
+        let drop = |invalid| Change::DropIndex {
+            table: QualifiedName::new("app", "orders"),
+            table_oid: Oid(1),
+            name: "i_ccnew".to_owned(),
+            index_oid: Oid(2),
+            definition: IndexDefinition::btree(["a"]),
+            carries: Carried { invalid, ..Carried::default() },
+        };
+        assert!(drop(false).inverse().is_ok());
+        assert!(drop(true).inverse().is_err());
+    }
 
     #[test]
     fn taking_back_twice_is_doing_it() {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::IndexDefinition;
 use crate::name::{Oid, QualifiedName};
+use crate::unit::Bytes;
 
 /// One change of the database. Each carries what it found when it was decided, so that a world that has changed since is noticed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,9 @@ pub enum Change {
         index_oid: Oid,
         /// What it is.
         definition: IndexDefinition,
+        /// What it takes before, as measured; `None` where that was not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size: Option<Bytes>,
     },
     /// Declare an index on a partitioned table, without building any: it is invalid until every partition has one attached.
     CreatePartitionedIndex {
@@ -105,12 +109,17 @@ pub enum Change {
         /// The table's OID.
         table_oid: Oid,
     },
-    /// Make room in a table for new rows, and freeze old ones. Never `FULL`.
+    /// Make room in a table for new rows. Never `FULL`.
     Vacuum {
         /// The table.
         table: QualifiedName,
         /// The table's OID.
         table_oid: Oid,
+        /// Whether all rows are frozen that can be. Without it only those older than `vacuum_freeze_min_age` are, and pages that are
+        /// all-visible are passed over until `vacuum_freeze_table_age` is reached (`vacuum_get_cutoffs` in `vacuum.c`): a table whose own
+        /// limit is lower stays over it.
+        #[serde(default, skip_serializing_if = "is_false")]
+        freeze: bool,
     },
     /// Collect statistics on columns together, from the next `ANALYZE` on.
     CreateStatistics {
@@ -180,6 +189,9 @@ pub struct Carried {
     /// Statistics targets of its expressions, by position.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statistics_targets: Vec<StatisticsTarget>,
+    /// Whether no query may use it: a build in its place would give more than there was.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub invalid: bool,
 }
 
 /// How many values of an expression of an index the planner knows.
@@ -272,7 +284,7 @@ impl Change {
             | Self::AttachIndex { table, table_oid, .. }
             | Self::DropPartitionedIndex { table, table_oid, .. }
             | Self::Analyze { table, table_oid }
-            | Self::Vacuum { table, table_oid }
+            | Self::Vacuum { table, table_oid, .. }
             | Self::CreateStatistics { table, table_oid, .. }
             | Self::DropStatistics { table, table_oid, .. }
             | Self::SetStatisticsTarget { table, table_oid, .. }
@@ -284,6 +296,14 @@ impl Change {
     /// The OID of the table that it touches.
     pub fn table_oid(&self) -> Option<Oid> {
         self.table().map(|(_, oid)| oid)
+    }
+
+    /// What the index takes before, when it is built anew.
+    pub fn size_before(&self) -> Option<Bytes> {
+        match self {
+            Self::RebuildIndex { size, .. } => *size,
+            _ => None,
+        }
     }
 
     /// The name of the index that it makes, changes or removes.
@@ -303,6 +323,12 @@ impl Change {
     pub fn is_build(&self) -> bool {
         matches!(self, Self::CreateIndex { .. } | Self::RebuildIndex { .. })
     }
+}
+
+/// For what is written only when it holds, so that older entries of the ledger read the same.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Carried {

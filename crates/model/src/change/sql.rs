@@ -18,7 +18,10 @@ impl Change {
             Self::DropPartitionedIndex { table, name, .. } => format!("DROP INDEX {}", in_schema(table, name)),
             Self::Analyze { table, .. } => format!("ANALYZE {}", table.sql()),
             // Truncation would lock everybody out, here and on standbys; a table that is locked is left for the next time.
-            Self::Vacuum { table, .. } => format!("VACUUM (SKIP_LOCKED, TRUNCATE FALSE) {}", table.sql()),
+            Self::Vacuum { table, freeze, .. } => {
+                let freeze = if *freeze { "FREEZE, " } else { "" };
+                format!("VACUUM ({freeze}SKIP_LOCKED, TRUNCATE FALSE) {}", table.sql())
+            }
             Self::CreateStatistics { table, name, definition, .. } => {
                 format!("CREATE STATISTICS {} {}", in_schema(table, name), definition.sql(table))
             }
@@ -141,6 +144,7 @@ mod tests {
                 tablespace: Some("fast".to_owned()),
                 parameters: vec!["fillfactor=70".to_owned()],
                 statistics_targets: vec![StatisticsTarget { position: 1, target: 500 }],
+                ..Carried::default()
             },
         };
         assert_eq!(
@@ -162,6 +166,13 @@ mod tests {
         ]);
         let change = Change::SetStorageParameters { table: table(), table_oid: Oid(1), parameters };
         assert_eq!(change.sql(), "ALTER TABLE app.\"Orders\" SET (autovacuum_vacuum_scale_factor = '0.01'), RESET (fillfactor)");
+    }
+
+    #[test]
+    fn a_vacuum_never_truncates_and_freezes_where_it_shall() {
+        let vacuum = |freeze| Change::Vacuum { table: table(), table_oid: Oid(1), freeze }.sql();
+        assert_eq!(vacuum(false), "VACUUM (SKIP_LOCKED, TRUNCATE FALSE) app.\"Orders\"");
+        assert_eq!(vacuum(true), "VACUUM (FREEZE, SKIP_LOCKED, TRUNCATE FALSE) app.\"Orders\"");
     }
 
     #[test]

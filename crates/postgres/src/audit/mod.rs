@@ -55,6 +55,7 @@ fn examples() -> Vec<Change> {
         tablespace: Some("tablespace".to_owned()),
         parameters: vec!["fillfactor=70".to_owned()],
         statistics_targets: vec![StatisticsTarget { position: 1, target: 100 }],
+        ..Carried::default()
     };
     let statistics = StatisticsDefinition {
         columns: BTreeSet::from(["c".to_owned(), "d".to_owned()]),
@@ -86,7 +87,14 @@ fn examples() -> Vec<Change> {
             definition: definition.clone(),
             carries,
         },
-        Change::RebuildIndex { table: t(), table_oid, name: name.clone(), index_oid: Oid(1), definition: definition.clone() },
+        Change::RebuildIndex {
+            table: t(),
+            table_oid,
+            name: name.clone(),
+            index_oid: Oid(1),
+            definition: definition.clone(),
+            size: None,
+        },
         Change::CreatePartitionedIndex { table: t(), table_oid, name: name.clone(), definition: definition.clone() },
         Change::AttachIndex {
             table: QualifiedName::new("s", "partition"),
@@ -98,7 +106,8 @@ fn examples() -> Vec<Change> {
         },
         Change::DropPartitionedIndex { table: t(), table_oid, name: name.clone(), index_oid: Oid(1), definition },
         Change::Analyze { table: t(), table_oid },
-        Change::Vacuum { table: t(), table_oid },
+        Change::Vacuum { table: t(), table_oid, freeze: false },
+        Change::Vacuum { table: t(), table_oid, freeze: true },
         Change::CreateStatistics { table: t(), table_oid, name: name.clone(), definition: statistics.clone() },
         Change::DropStatistics { table: t(), table_oid, name, definition: statistics },
         Change::SetStatisticsTarget { table: t(), table_oid, column: "c".to_owned(), from: None, to: Some(100) },

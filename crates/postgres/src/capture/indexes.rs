@@ -194,6 +194,7 @@ fn raw_index(row: &Row) -> RawIndex {
                     .iter()
                     .filter_map(|pair| target(pair))
                     .collect(),
+                invalid: !row.get::<_, bool>("valid"),
             },
         },
         method: row.get("method"),

@@ -173,7 +173,8 @@ fn item(number: usize, step: &StepOutcome) -> Item {
     let tone = match &step.result {
         StepResult::Applied { size, duration } => {
             facts.push(Fact::words("result", confirmed(&step.change)));
-            facts.extend(size.map(|size| Fact::number("size", size.to_string(), "measured")));
+            let before = step.change.size_before().map(|before| format!("{before} -> ")).unwrap_or_default();
+            facts.extend(size.map(|size| Fact::number("size", format!("{before}{size}"), "measured")));
             facts.push(Fact::number(time_label(&step.change), duration.to_string(), "measured"));
             Tone::Good
         }
@@ -258,6 +259,7 @@ fn step_json(number: usize, step: &StepOutcome) -> Value {
         "sqlstate": sqlstate,
         "size_bytes": size,
         "size_provenance": size.map(|_| "measured"),
+        "size_before_bytes": size.and(step.change.size_before()),
         "duration_ms": duration,
         "duration_provenance": duration.map(|_| "measured"),
     })

@@ -25,6 +25,9 @@ const ALLOWED: &[(&str, f64, f64)] = &[
     ("toast_tuple_target", 128.0, 8160.0),
 ];
 
+/// Reset only: a table comes back to autovacuum by itself, and is taken from it by a person.
+const RESET_ONLY: &[&str] = &["autovacuum_enabled"];
+
 impl Guard for AllowedStorageParameter {
     fn name(&self) -> &'static str {
         "allowed-storage-parameter"
@@ -36,6 +39,9 @@ impl Guard for AllowedStorageParameter {
             return Some("no storage parameter is named".to_owned());
         }
         parameters.iter().find_map(|(name, value)| {
+            if RESET_ONLY.contains(&name.as_str()) && value.to.is_none() {
+                return None;
+            }
             let Some((_, least, most)) = ALLOWED.iter().find(|(allowed, _, _)| allowed == name) else {
                 return Some(format!("{name} is not a storage parameter that is set unattended"));
             };

@@ -2,6 +2,7 @@
 
 use pgtailor_model::catalog::Index;
 use pgtailor_model::change::Change;
+use pgtailor_model::index::IndexDefinition;
 use pgtailor_model::ledger::State;
 use pgtailor_model::name::printable;
 use pgtailor_model::outcome::StepResult;
@@ -15,10 +16,9 @@ use crate::executor::short;
 use crate::executor::supervise::Cancellable;
 use crate::ledger::Move;
 
-pub(super) async fn ready(change: &Change, indexes: &[Index], sessions: &Sessions) -> Result<Look, ApplyError> {
+pub(super) async fn ready(change: &Change, undoes: bool, indexes: &[Index], sessions: &Sessions) -> Result<Look, ApplyError> {
     let Change::CreateIndex { table, name, definition, .. } = change else { unreachable!("called by kind") };
-    let valid: Vec<Index> = indexes.iter().filter(|index| index.valid).cloned().collect();
-    if let Some(twin) = alike(&valid, name, definition) {
+    if let Some(twin) = there_already(indexes, name, definition, undoes) {
         return Ok(nothing_to_do(&format!("index {} has the same definition", printable(&twin.name))));
     }
     if let Some(refusal) = name_refusal(sessions, &table.schema, name).await? {
@@ -31,6 +31,14 @@ pub(super) async fn ready(change: &Change, indexes: &[Index], sessions: &Session
         indexes_before: oids(indexes),
         index: None,
     }))
+}
+
+/// The index that makes the build superfluous. One that comes back must have its name: the index that it was dropped as a duplicate of
+/// still stands beside it.
+fn there_already(indexes: &[Index], name: &str, definition: &IndexDefinition, undoes: bool) -> Option<Index> {
+    let can_stand_in = |index: &&Index| index.valid && (!undoes || index.name == name);
+    let candidates: Vec<Index> = indexes.iter().filter(can_stand_in).cloned().collect();
+    alike(&candidates, name, definition).cloned()
 }
 
 pub(super) async fn settle(mut settling: Settling<'_>) -> Result<StepResult, ApplyError> {
@@ -84,4 +92,20 @@ pub(super) async fn settle(mut settling: Settling<'_>) -> Result<StepResult, App
         return Ok(StepResult::LeftOver { reason });
     }
     settling.failed("the build did not finish").await
+}
+
+#[cfg(test)]
+mod tests {
+    use pgtailor_model::name::Oid;
+
+    use super::*;
+
+    #[test]
+    fn a_duplicate_that_comes_back_is_built_beside_the_one_that_stayed() {
+        let definition = IndexDefinition::btree(["a"]);
+        let stayed = [Index::new(Oid(1), "one", definition.clone())];
+        assert!(there_already(&stayed, "other", &definition, false).is_some());
+        assert!(there_already(&stayed, "other", &definition, true).is_none());
+        assert!(there_already(&stayed, "one", &definition, true).is_some());
+    }
 }

@@ -70,7 +70,7 @@ pub(super) async fn ready(change: &Change, undoes: bool, sessions: &Sessions) ->
         indexes = sessions.indexes_of(table_oid).await?;
     }
     match change {
-        Change::CreateIndex { .. } => create_index::ready(change, &indexes, sessions).await,
+        Change::CreateIndex { .. } => create_index::ready(change, undoes, &indexes, sessions).await,
         Change::DropIndex { .. } => Ok(drop_index::ready(change, undoes, &indexes)),
         Change::RebuildIndex { .. } => Ok(rebuild_index::ready(change, &indexes)),
         Change::CreatePartitionedIndex { .. } => partitioned_index::ready(change, &indexes, sessions).await,

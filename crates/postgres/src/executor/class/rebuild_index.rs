@@ -17,7 +17,9 @@ use crate::executor::supervise::Cancellable;
 use crate::ledger::Move;
 
 pub(super) fn ready(change: &Change, indexes: &[Index]) -> Look {
-    let Change::RebuildIndex { table, table_oid, name, index_oid, definition } = change else { unreachable!("called by kind") };
+    let Change::RebuildIndex { table, table_oid, name, index_oid, definition, .. } = change else {
+        unreachable!("called by kind")
+    };
     let Some(found) = indexes.iter().find(|index| index.name == *name) else {
         return refused(&format!("index {} is gone or was renamed since the decision was taken", printable(name)));
     };
@@ -40,6 +42,7 @@ pub(super) fn ready(change: &Change, indexes: &[Index]) -> Look {
             name: name.clone(),
             index_oid: found.oid,
             definition: definition.clone(),
+            size: found.size,
         },
         sql: change.sql(),
         how: How::Supervised(Cancellable::Always),
@@ -49,7 +52,7 @@ pub(super) fn ready(change: &Change, indexes: &[Index]) -> Look {
 }
 
 pub(super) async fn settle(mut settling: Settling<'_>) -> Result<StepResult, ApplyError> {
-    let Change::RebuildIndex { table, table_oid, name, index_oid, definition } = settling.open.change else {
+    let Change::RebuildIndex { table, table_oid, name, index_oid, definition, .. } = settling.open.change else {
         unreachable!("called by kind")
     };
     let sessions = settling.sessions;
