@@ -46,7 +46,7 @@ pub use error::Error;
 pub use optimize::{Advising, Applied, Mode, OptimizeReport, Options, apply, foresee, optimize, settle};
 pub use optimizer::{CatalogMut, DeclareError, Optimizer};
 pub use plan_check::{MOST_GROWTH, MOST_SCANNED_ROWS, PlanCheckOptions, check_plans};
-pub use proposal::propose;
+pub use proposal::{propose, withheld};
 pub use rollout_file::{plan_again, read_rollout, write_rollout};
 pub use twin::{
     Deviation, OtherMajor, RaiseOptions, Raised, SelfTest, StartTwin, StartedTwin, Twin, TwinCapture, TwinError, WantedTables,

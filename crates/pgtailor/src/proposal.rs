@@ -86,7 +86,7 @@ pub(crate) fn rollout(
     }
     let gone: Vec<Change> = drops.iter().map(|drop| drop.change.clone()).collect();
     requests.extend(drops);
-    add_remedies(&mut requests, outcome, snapshot);
+    add_remedies(&mut requests, outcome, snapshot, options);
     requests.retain(|request| options.only.as_ref().is_none_or(|only| only.contains(&request.change.class())));
     let mut rollout = plan(&requests, snapshot, &options.rules());
     rollout.left_out.extend(in_the_way(snapshot, judged, options));
@@ -95,10 +95,10 @@ pub(crate) fn rollout(
 }
 
 /// Adds the remedies of findings, each that nothing before it makes superfluous: two findings may ask for one change, and an index that is
-/// declared or advised may serve what another check wants one for.
-fn add_remedies(requests: &mut Vec<Request>, outcome: &Outcome, snapshot: &Snapshot) {
+/// declared or advised may serve what another check wants one for. Nobody asked for those of classes that are not allowed: see [`withheld`].
+fn add_remedies(requests: &mut Vec<Request>, outcome: &Outcome, snapshot: &Snapshot, options: &Options) {
     for finding in &outcome.findings {
-        let Some(mut change) = finding.remedy.clone() else { continue };
+        let Some(mut change) = finding.remedy.clone().filter(|change| options.may(change.class())) else { continue };
         if requests.iter().any(|known| does_as_much(&known.change, &change)) || freezes_as_well(requests, &change) {
             continue;
         }
@@ -112,6 +112,12 @@ fn add_remedies(requests: &mut Vec<Request>, outcome: &Outcome, snapshot: &Snaps
         }
         requests.push(Request { change, reason: finding.problem.clone(), estimate });
     }
+}
+
+/// The classes of remedies that are not carried out because they are not allowed, when `options` do not name the classes that are wanted.
+pub fn withheld(outcome: &Outcome, options: &Options) -> BTreeSet<ChangeClass> {
+    let classes = outcome.findings.iter().filter_map(|finding| Some(finding.remedy.as_ref()?.class()));
+    classes.filter(|class| options.only.is_none() && !options.may(*class)).collect()
 }
 
 /// Lets a vacuum that is among `requests` freeze, too, when that is all that `wanted` wants more.

@@ -28,6 +28,11 @@ pub async fn run(arguments: &OptimizeArguments, printer: &Printer) -> anyhow::Re
     }
     let cancel = interrupt::token(printer, "stopping: what runs is cancelled and cleaned up after; once more ends at once");
     let mut analysis = proposal(&database, &options, printer, &cancel).await?;
+    let withheld = pgtailor::withheld(&analysis.outcome, &options);
+    if !withheld.is_empty() {
+        let classes: Vec<&str> = withheld.iter().map(|class| class.name()).collect();
+        printer.note(&format!("some findings have remedies that are not allowed: --allow {} adds them", classes.join(",")));
+    }
     if arguments.dry_run {
         let foreseen = foresee(&database, &analysis.rollout, &options.conditions).await?;
         show("dry-run", &analysis, &options, &RolloutReport::new(&analysis.rollout).with_foresight(&foreseen), printer)?;

@@ -158,6 +158,8 @@ fn check(snapshot: &Snapshot) -> Result<(), SnapshotFileError> {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use pgtailor_model::activity::DatabaseActivity;
+
     use super::*;
 
     fn snapshot() -> Snapshot {
@@ -167,8 +169,8 @@ mod tests {
                        "block_size": 8192, "in_recovery": false, "started_at": null},
             "capabilities": {"role": "r", "superuser": false, "create_in_database": false, "read_all_stats": false,
                              "read_all_settings": false, "create_in_schemas": [], "extensions": {}, "available_extensions": {}},
-            "settings": {}, "catalog": {"tables": [], "views": [], "functions": {}, "relation_names": {}, "operator_classes": []},
-            "activity": {"since": null, "tables": {}, "indexes": {}, "statements": {"unavailable": {"reason": "a", "remedy": "b"}}},
+            "settings": {}, "catalog": {"tables": [], "views": [], "functions": {}, "relation_names": {}, "operator_classes": [], "sequences": []},
+            "activity": {"since": null, "database": DatabaseActivity::default(), "tables": {}, "indexes": {}, "statements": {"unavailable": {"reason": "a", "remedy": "b"}}},
             "not_examined": [],
         });
         serde_json::from_value(json).expect("the fields of a snapshot")
