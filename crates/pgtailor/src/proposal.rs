@@ -3,7 +3,7 @@
 //! Declared entries come first, then advice beside them, then the remedies of findings; drops stand behind all builds, so that what replaces an
 //! index is there before it goes. Start reading at [`propose`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgtailor_advisor::advise::free_name;
 use pgtailor_advisor::catalog::to_create;
@@ -97,19 +97,28 @@ pub(crate) fn rollout(
 /// Adds the remedies of findings, each that nothing before it makes superfluous: two findings may ask for one change, and an index that is
 /// declared or advised may serve what another check wants one for.
 fn add_remedies(requests: &mut Vec<Request>, outcome: &Outcome, snapshot: &Snapshot) {
+    // Only changes of one table can make one another superfluous; thousands of findings are not compared with thousands of others.
+    let table_of = |change: &Change| change.table().map(|(_, oid)| oid);
+    let mut by_table: BTreeMap<Option<Oid>, Vec<usize>> = BTreeMap::new();
+    for (position, request) in requests.iter().enumerate() {
+        by_table.entry(table_of(&request.change)).or_default().push(position);
+    }
+    let mut taken: BTreeSet<String> = requests.iter().filter_map(|one| one.change.index_name().map(str::to_owned)).collect();
     for finding in &outcome.findings {
         let Some(mut change) = finding.remedy.clone() else { continue };
-        if requests.iter().any(|known| does_as_much(&known.change, &change)) {
+        let known = by_table.entry(table_of(&change)).or_default();
+        if known.iter().any(|known| does_as_much(&requests[*known].change, &change)) {
             continue;
         }
+        known.push(requests.len());
         let mut estimate = Estimate::default();
         if let Change::CreateIndex { table, table_oid, name, definition, .. } = &mut change {
-            let taken: BTreeSet<String> = requests.iter().filter_map(|one| one.change.index_name().map(str::to_owned)).collect();
             if taken.contains(name) {
                 *name = free_name(&snapshot.catalog, table, definition, &taken);
             }
             estimate = build_estimate(definition, *table_oid, snapshot);
         }
+        taken.extend(change.index_name().map(str::to_owned));
         requests.push(Request { change, reason: finding.problem.clone(), estimate });
     }
 }
