@@ -299,7 +299,7 @@ fn statement(number: u32, tables: u32) -> StatementActivity {
     }
 }
 
-/// Time of the processor that this thread, the only one, has had.
+/// Time of the processor that the first thread has had, where the checks run; statements are parsed in another.
 fn cpu_time() -> Result<Duration, Failure> {
     let text = std::fs::read_to_string("/proc/self/schedstat")?;
     Ok(Duration::from_nanos(text.split_whitespace().next().ok_or("no time in schedstat")?.parse()?))
