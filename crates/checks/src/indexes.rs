@@ -22,8 +22,13 @@ pub(crate) fn parts<'s>(table: &Table, index: &'s Index, snapshot: &'s Snapshot)
     if table.kind != TableKind::Partitioned {
         return vec![index];
     }
-    let attached = snapshot.catalog.indexes().filter(|(_, part)| part.attached_to == Some(index.oid));
-    attached.flat_map(|(table, part)| parts(table, part, snapshot)).collect()
+    // An index is attached to one of the table that its own is a partition of; most tables are passed over by that.
+    let partitions = snapshot.catalog.tables.iter().filter(|other| other.partition_of == Some(table.oid));
+    let attached = partitions.flat_map(|partition| partition.indexes.iter().map(move |part| (partition, part)));
+    attached
+        .filter(|(_, part)| part.attached_to == Some(index.oid))
+        .flat_map(|(partition, part)| parts(partition, part, snapshot))
+        .collect()
 }
 
 /// Scans of the index, with those of its parts; `None` when one is not counted.

@@ -180,6 +180,10 @@ pub(crate) const LONG_WAIT: f64 = 1_000.0;
 /// A deviation of so many means says that a few executions take most of the time: an exponential spread, that of a queue, has one.
 pub(crate) const TAIL_DEVIATIONS: f64 = 3.0;
 
+/// A deviation of fewer means says that pages cost the same wherever they are: where all are turned to alike, the last one would take less
+/// than twice the time of the first (an even spread from `a` to `2a` deviates by `a / √12`, 0.19 of its mean).
+pub(crate) const EVEN_DEVIATIONS: f64 = 0.2;
+
 /// Executions from which on a deviation says something of a tail.
 pub(crate) const ENOUGH_FOR_TAIL: u64 = 100;
 

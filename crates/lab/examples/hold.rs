@@ -1,6 +1,6 @@
 //! Starts a lab, prints its URL, folder and server process, a line each, and keeps it until standard input ends.
 //!
-//! `hold socket` listens on a unix socket. `hold leave LABEL` prints the same and ends, with the lab left running. `hold list` prints
+//! `hold socket` listens on a unix socket. `hold with NAME=VALUE...` has these settings. `hold leave LABEL` prints the same and ends, with the lab left running. `hold list` prints
 //! the left labs: URL, folder, server process, port, version and label, separated by blanks, a line each. `hold stop FOLDER` stops the
 //! left lab in that folder. `hold servers` prints version and folder of the servers found, the preferred one first. `hold sweep` only
 //! removes what killed owners left, and prints the folders removed.
@@ -35,12 +35,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         ["leave", label] => {
-            let lab = start(Listen::Loopback)?;
+            let lab = start(Listen::Loopback, &[])?;
             let left = lab.leave_running(label)?;
             writeln!(stdout(), "{}\n{}\n{}", left.url("postgres"), left.folder().display(), left.postmaster_pid())?;
         }
         words => {
-            let lab = start(if words == ["socket"] { Listen::Socket } else { Listen::Loopback })?;
+            let settings = if let ["with", settings @ ..] = words { settings } else { &[] };
+            let lab = start(if words == ["socket"] { Listen::Socket } else { Listen::Loopback }, settings)?;
             let server = lab.postmaster_pid().unwrap_or_default();
             writeln!(stdout(), "{}\n{}\n{server}", lab.url("postgres"), lab.folder().display())?;
             stdout().flush()?;
@@ -51,6 +52,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn start(listen: Listen) -> Result<Lab, Box<dyn Error>> {
-    Ok(Lab::start(&LabOptions { listen, ..LabOptions::new() })?)
+fn start(listen: Listen, settings: &[&str]) -> Result<Lab, Box<dyn Error>> {
+    let mut options = LabOptions { listen, ..LabOptions::new() };
+    for setting in settings {
+        let (name, value) = setting.split_once('=').ok_or("a setting is NAME=VALUE")?;
+        options = options.with_setting(name, value);
+    }
+    Ok(Lab::start(&options)?)
 }

@@ -76,13 +76,16 @@ impl DropEvidence {
 
     /// Since when the server of `snapshot` has not scanned `index`, as far as is known.
     pub fn unused_since(&self, index: &Index, snapshot: &Snapshot) -> Option<Timestamp> {
-        let now = Counters::of(snapshot);
+        // Not `Counters::of`, which copies those of all indexes, and this is asked of each.
+        let now = &snapshot.activity;
+        let activity = now.indexes.get(&index.oid);
+        let scans = activity.map(|activity| &activity.scans);
         // From an earlier capture on, when nothing was counted since and counting was not begun anew meanwhile.
-        let is_unchanged = |earlier: &&Counters| {
-            earlier.since.is_some() && earlier.since == now.since && earlier.scans.get(&index.oid) == now.scans.get(&index.oid)
-        };
+        let is_unchanged =
+            |earlier: &&Counters| earlier.since.is_some() && earlier.since == now.since && earlier.scans.get(&index.oid) == scans;
         let watched_from = self.earlier.iter().filter(is_unchanged).map(|earlier| earlier.until).min();
-        [watched_from, now.unused_since(index.oid)].into_iter().flatten().min()
+        let counted_from = activity.and_then(|activity| unused_since(activity.scans, now.since, activity.last_scan));
+        [watched_from, counted_from].into_iter().flatten().min()
     }
 
     fn doubt_here(&self, index: &Index, snapshot: &Snapshot) -> Option<String> {
@@ -168,11 +171,12 @@ impl Counters {
 
     /// Since when this server has not scanned the index: its last scan, or the beginning of counting when there was none.
     fn unused_since(&self, index: Oid) -> Option<Timestamp> {
-        match self.scans.get(&index)? {
-            0 => self.since,
-            _ => self.last_scans.get(&index).copied(),
-        }
+        unused_since(*self.scans.get(&index)?, self.since, self.last_scans.get(&index).copied())
     }
+}
+
+fn unused_since(scans: u64, counted_since: Option<Timestamp>, last_scan: Option<Timestamp>) -> Option<Timestamp> {
+    if scans == 0 { counted_since } else { last_scan }
 }
 
 impl Index {

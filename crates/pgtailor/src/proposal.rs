@@ -3,7 +3,7 @@
 //! Declared entries come first, then advice beside them, then the remedies of findings; drops stand behind all builds, so that what replaces an
 //! index is there before it goes. Start reading at [`propose`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgtailor_advisor::advise::free_name;
 use pgtailor_advisor::catalog::to_create;
@@ -97,19 +97,28 @@ pub(crate) fn rollout(
 /// Adds the remedies of findings, each that nothing before it makes superfluous: two findings may ask for one change, and an index that is
 /// declared or advised may serve what another check wants one for. Nobody asked for those of classes that are not allowed: see [`withheld`].
 fn add_remedies(requests: &mut Vec<Request>, outcome: &Outcome, snapshot: &Snapshot, options: &Options) {
+    // Only changes of one table can make one another superfluous; thousands of findings are not compared with thousands of others.
+    let mut by_table: BTreeMap<Option<Oid>, Vec<usize>> = BTreeMap::new();
+    for (position, request) in requests.iter().enumerate() {
+        by_table.entry(request.change.table_oid()).or_default().push(position);
+    }
+    let mut taken: BTreeSet<String> = requests.iter().filter_map(|one| one.change.index_name().map(str::to_owned)).collect();
     for finding in &outcome.findings {
         let Some(mut change) = finding.remedy.clone().filter(|change| options.may(change.class())) else { continue };
-        if requests.iter().any(|known| does_as_much(&known.change, &change)) || freezes_as_well(requests, &change) {
+        let known = by_table.entry(change.table_oid()).or_default();
+        let is_superfluous = known.iter().any(|known| does_as_much(&requests[*known].change, &change));
+        if is_superfluous || freezes_as_well(requests, known, &change) {
             continue;
         }
+        known.push(requests.len());
         let mut estimate = Estimate::default();
         if let Change::CreateIndex { table, table_oid, name, definition, .. } = &mut change {
-            let taken: BTreeSet<String> = requests.iter().filter_map(|one| one.change.index_name().map(str::to_owned)).collect();
             if taken.contains(name) {
                 *name = free_name(&snapshot.catalog, table, definition, &taken);
             }
             estimate = build_estimate(definition, *table_oid, snapshot);
         }
+        taken.extend(change.index_name().map(str::to_owned));
         requests.push(Request { change, reason: finding.problem.clone(), estimate });
     }
 }
@@ -120,14 +129,16 @@ pub fn withheld(outcome: &Outcome, options: &Options) -> BTreeSet<ChangeClass> {
     classes.filter(|class| options.only.is_none() && !options.may(*class)).collect()
 }
 
-/// Lets a vacuum that is among `requests` freeze, too, when that is all that `wanted` wants more.
-fn freezes_as_well(requests: &mut [Request], wanted: &Change) -> bool {
-    let Change::Vacuum { table_oid: wanted, .. } = wanted else { return false };
-    let known = requests.iter_mut().find_map(|known| match &mut known.change {
-        Change::Vacuum { table_oid, freeze, .. } if table_oid == wanted => Some(freeze),
-        _ => None,
-    });
-    known.map(|freeze| *freeze = true).is_some()
+/// Lets a vacuum that is among the `known` of `requests`, those of one table, freeze, too, when that is all that `wanted` wants more.
+fn freezes_as_well(requests: &mut [Request], known: &[usize], wanted: &Change) -> bool {
+    if !matches!(wanted, Change::Vacuum { .. }) {
+        return false;
+    }
+    let of_table = known.iter().find(|known| matches!(requests[**known].change, Change::Vacuum { .. })).copied();
+    if let Some(Change::Vacuum { freeze, .. }) = of_table.map(|position| &mut requests[position].change) {
+        *freeze = true;
+    }
+    of_table.is_some()
 }
 
 /// Whether `wanted` is superfluous beside `known`.

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use pgtailor_model::catalog::{Table, TableKind};
 use pgtailor_model::change::{Change, StatisticsDefinition, StatisticsKind};
 use pgtailor_model::finding::{Cause, Evidence, Finding, Severity};
-use pgtailor_model::name::{free_name, printable, quote_identifier};
+use pgtailor_model::name::{QualifiedName, free_name, printable, quote_identifier};
 use pgtailor_model::quantity::{Quantity, Unit};
 use pgtailor_model::shape::{Comparison, Shape, Subject as Part};
-use pgtailor_model::snapshot::Snapshot;
 use pgtailor_model::unit::count_as_f64;
 use pgtailor_model::workload::Query;
 
 use super::{Check, Subject};
+use crate::family::by_oid;
 use crate::threshold::{ENOUGH_FOUND_ROWS, ENOUGH_TABLE_ROWS, TIMES_UNDERESTIMATED};
 
 /// Columns whose values go together, which statistics of single columns cannot say.
@@ -55,6 +55,9 @@ impl Check for CorrelatedColumns {
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut told = BTreeSet::new();
+        let tables = by_oid(subject.snapshot);
+        let known = subject.snapshot.catalog.tables.iter().flat_map(|table| &table.extended_statistics);
+        let taken: BTreeSet<&QualifiedName> = known.map(|known| &known.name).collect();
         // The workload is sorted by time, so each set of columns is told by the statement that takes most of it.
         for query in &subject.workload.queries {
             let [shape] = query.shapes.as_slice() else { continue };
@@ -62,7 +65,8 @@ impl Check for CorrelatedColumns {
             if told.contains(&(shape.table, columns.clone())) {
                 continue;
             }
-            if let Some(finding) = self.finding(query, shape, &columns, subject.snapshot) {
+            let Some(table) = tables.get(&shape.table) else { continue };
+            if let Some(finding) = self.finding(query, table, &columns, &taken) {
                 told.insert((shape.table, columns));
                 findings.push(finding);
             }
@@ -72,8 +76,13 @@ impl Check for CorrelatedColumns {
 }
 
 impl CorrelatedColumns {
-    fn finding(&self, query: &Query, shape: &Shape, columns: &BTreeSet<String>, snapshot: &Snapshot) -> Option<Finding> {
-        let table = snapshot.catalog.table_by_oid(shape.table)?;
+    fn finding(
+        &self,
+        query: &Query,
+        table: &Table,
+        columns: &BTreeSet<String>,
+        taken: &BTreeSet<&QualifiedName>,
+    ) -> Option<Finding> {
         let rows = table.estimated_rows?.as_f64();
         let is_known = |known: &StatisticsDefinition| columns.is_subset(&known.columns);
         if rows < count_as_f64(ENOUGH_TABLE_ROWS) || table.extended_statistics.iter().any(|known| is_known(&known.definition)) {
@@ -90,7 +99,7 @@ impl CorrelatedColumns {
         }
         let together = columns.iter().map(|column| printable(column)).collect::<Vec<_>>().join(" and ");
         let problem = format!("{together} of {} go together, which the planner cannot know", table.name);
-        let name = name(table, columns, snapshot);
+        let name = name(table, columns, taken);
         let list = columns.iter().map(|column| quote_identifier(column)).collect::<Vec<_>>().join(", ");
         let sql = printable(&table.name.sql());
         let advice = format!(
@@ -139,19 +148,11 @@ fn compared(shape: &Shape) -> Option<BTreeSet<String>> {
 }
 
 /// A name that is free in the table's schema.
-fn name(table: &Table, columns: &BTreeSet<String>, snapshot: &Snapshot) -> String {
+fn name(table: &Table, columns: &BTreeSet<String>, taken: &BTreeSet<&QualifiedName>) -> String {
     let mut words = vec![table.name.name.clone()];
     words.extend(columns.iter().cloned());
     words.push("stats".to_owned());
-    let taken: BTreeSet<&str> = snapshot
-        .catalog
-        .tables
-        .iter()
-        .flat_map(|table| &table.extended_statistics)
-        .filter(|known| known.name.schema == table.name.schema)
-        .map(|known| known.name.name.as_str())
-        .collect();
-    free_name(words, |name| !taken.contains(name))
+    free_name(words, |name| !taken.contains(&QualifiedName::new(&table.name.schema, name)))
 }
 
 #[cfg(test)]

@@ -8,15 +8,15 @@ use pgtailor_model::finding::{Finding, Severity};
 use pgtailor_model::name::printable;
 use pgtailor_model::quantity::{Quantity, Unit};
 use pgtailor_model::shape::WriteKind;
-use pgtailor_model::snapshot::NotExamined;
+use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::unit::{count_as_f64, ratio};
-use pgtailor_model::workload::Workload;
 
 use super::{Check, Subject};
 use crate::evidence::{count_evidence, fraction_evidence};
 use crate::family::without_counters;
 use crate::indexes::contains;
 use crate::threshold::{ENOUGH_UPDATES, HOT_SHARE_LOW, ROOMY_FILL_FACTOR};
+use crate::uses::{Use, Uses};
 
 /// Full pages under a table whose updates touch no indexed column.
 ///
@@ -54,7 +54,15 @@ impl Check for CrowdedPages {
 
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
         let full = |table: &&Table| table.kind == TableKind::Table && !table.parameters.contains_key("fillfactor");
-        subject.snapshot.catalog.tables.iter().filter(full).filter_map(|table| self.finding(table, subject)).collect()
+        let uses = Uses::of(subject.workload);
+        subject
+            .snapshot
+            .catalog
+            .tables
+            .iter()
+            .filter(full)
+            .filter_map(|table| self.finding(table, &uses, subject.snapshot))
+            .collect()
     }
 
     fn not_examined(&self, subject: &Subject<'_>) -> Vec<NotExamined> {
@@ -63,13 +71,13 @@ impl Check for CrowdedPages {
 }
 
 impl CrowdedPages {
-    fn finding(&self, table: &Table, subject: &Subject<'_>) -> Option<Finding> {
-        let counters = subject.snapshot.activity.tables.get(&table.oid)?;
+    fn finding(&self, table: &Table, uses: &Uses<'_>, snapshot: &Snapshot) -> Option<Finding> {
+        let counters = snapshot.activity.tables.get(&table.oid)?;
         let hot = ratio(counters.hot_updated, counters.updated)?;
         if counters.updated < ENOUGH_UPDATES || hot > HOT_SHARE_LOW || table.indexes.is_empty() {
             return None;
         }
-        let free = free_share(table, subject.workload)?;
+        let free = free_share(table, uses)?;
         // As many updates as are HOT could be so already.
         if free < 0.5 || free < 2.0 * hot {
             return None;
@@ -100,19 +108,17 @@ impl CrowdedPages {
 }
 
 /// Fraction of the recorded updates of the table, by rows, that change no column which an index contains; `None` without any.
-fn free_share(table: &Table, workload: &Workload) -> Option<f64> {
+fn free_share(table: &Table, uses: &Uses<'_>) -> Option<f64> {
     let (mut all, mut free) = (0.0, 0.0);
-    for query in &workload.queries {
-        let writes = query.shapes.iter().filter(|shape| shape.table == table.oid).filter_map(|shape| shape.write.as_ref());
-        for write in writes.filter(|write| write.kind == WriteKind::Update) {
-            let rows = query.rows.map_or(count_as_f64(query.calls), pgtailor_model::unit::Rows::as_f64);
-            let indexed = |column: &String| {
-                table.indexes.iter().any(|index| index.definition.as_ref().is_none_or(|definition| contains(definition, column)))
-            };
-            all += rows;
-            if !write.columns.iter().any(indexed) {
-                free += rows;
-            }
+    for Use { query, shape, .. } in uses.of_tables(&[table.oid]) {
+        let Some(write) = shape.write.as_ref().filter(|write| write.kind == WriteKind::Update) else { continue };
+        let rows = query.rows.map_or(count_as_f64(query.calls), pgtailor_model::unit::Rows::as_f64);
+        let indexed = |column: &String| {
+            table.indexes.iter().any(|index| index.definition.as_ref().is_none_or(|definition| contains(definition, column)))
+        };
+        all += rows;
+        if !write.columns.iter().any(indexed) {
+            free += rows;
         }
     }
     (all > 0.0).then(|| free / all)

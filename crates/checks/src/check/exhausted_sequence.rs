@@ -1,16 +1,18 @@
 //! `exhausted-sequence`: keys that will run out.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
-use pgtailor_model::catalog::{Catalog, Sequence, Table};
+use pgtailor_model::catalog::{Sequence, Table};
 use pgtailor_model::finding::{Evidence, Finding, Severity};
-use pgtailor_model::name::{printable, quote_identifier};
+use pgtailor_model::name::{Oid, printable, quote_identifier};
 use pgtailor_model::quantity::{Quantity, Unit};
 use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::unit::count_as_f64;
 
 use super::{Check, Subject};
 use crate::evidence::fraction_evidence;
-use crate::family::{Family, families};
+use crate::family::{Family, by_member, by_oid, families};
 use crate::indexes::counted_for;
 use crate::threshold::{SEQUENCE_USED_CRITICAL, SEQUENCE_USED_NOTICE, SEQUENCE_USED_WARNING, SOON_DAYS, WITHIN_REACH_DAYS};
 
@@ -49,16 +51,18 @@ impl Check for ExhaustedSequence {
     }
 
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
-        let catalog = &subject.snapshot.catalog;
         let families = families(subject.snapshot);
-        catalog.sequences.iter().filter_map(|sequence| self.finding(sequence, &families, subject.snapshot)).collect()
+        let (tables, families) = (by_oid(subject.snapshot), by_member(&families));
+        let sequences = subject.snapshot.catalog.sequences.iter();
+        sequences.filter_map(|sequence| self.finding(sequence, &tables, &families, subject.snapshot)).collect()
     }
 
     fn not_examined(&self, subject: &Subject<'_>) -> Vec<NotExamined> {
         // A sequence that gave no value and one that may not be looked at are alike, so rows decide.
         let has_rows = |table: &Table| table.estimated_rows.is_some_and(|rows| rows.0 > 0);
+        let tables = by_oid(subject.snapshot);
         let hidden = |sequence: &&Sequence| {
-            sequence.last_value.is_none() && fed(&subject.snapshot.catalog, sequence).is_some_and(|(table, _)| has_rows(table))
+            sequence.last_value.is_none() && fed(&tables, sequence).is_some_and(|(table, _)| has_rows(table))
         };
         let hidden: Vec<&Sequence> = subject.snapshot.catalog.sequences.iter().filter(hidden).collect();
         let object = match hidden.as_slice() {
@@ -74,14 +78,17 @@ impl Check for ExhaustedSequence {
 }
 
 impl ExhaustedSequence {
-    fn finding(&self, sequence: &Sequence, families: &[Family<'_>], snapshot: &Snapshot) -> Option<Finding> {
-        let (table, type_name) = fed(&snapshot.catalog, sequence)?;
+    fn finding(
+        &self,
+        sequence: &Sequence,
+        tables: &BTreeMap<Oid, &Table>,
+        families: &BTreeMap<Oid, &Family<'_>>,
+        snapshot: &Snapshot,
+    ) -> Option<Finding> {
+        let (table, type_name) = fed(tables, sequence)?;
         let room = room(sequence, type_name)?;
         let used = room.given / room.whole;
-        let end = families
-            .iter()
-            .find(|family| family.members.contains(&table.oid))
-            .and_then(|family| end(&room, sequence.increment, family, snapshot));
+        let end = families.get(&table.oid).and_then(|family| end(&room, sequence.increment, family, snapshot));
         let days = end.map(|end| end.duration_since(snapshot.captured_at).as_hours() / 24);
         let severity = match days {
             Some(days) if days < SOON_DAYS && used >= SEQUENCE_USED_NOTICE / 5.0 => Severity::Critical,
@@ -156,9 +163,9 @@ fn is_own_limit(sequence: &Sequence, type_name: &str) -> bool {
 }
 
 /// The table and the type of the column that the sequence feeds.
-fn fed<'s>(catalog: &'s Catalog, sequence: &Sequence) -> Option<(&'s Table, &'s str)> {
+fn fed<'s>(tables: &BTreeMap<Oid, &'s Table>, sequence: &'s Sequence) -> Option<(&'s Table, &'s str)> {
     let (table, column) = sequence.feeds.as_ref()?;
-    let table = catalog.table_by_oid(*table)?;
+    let table = *tables.get(table)?;
     Some((table, table.column(column)?.type_name.as_str()))
 }
 

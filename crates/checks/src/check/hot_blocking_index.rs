@@ -17,6 +17,7 @@ use crate::evidence::count_evidence;
 use crate::family::{Family, families};
 use crate::indexes::{contains, scans};
 use crate::threshold::{BLOCKED_SHARE, ENOUGH_UPDATES, HOT_SHARE_LOW, MOST_CAUSES, UPDATES_FOR_EACH_SCAN};
+use crate::uses::{Use, Uses};
 
 /// Indexes over columns that are updated far more often than anybody searches by them.
 ///
@@ -55,12 +56,15 @@ impl Check for HotBlockingIndex {
     }
 
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
-        families(subject.snapshot).iter().filter_map(|family| self.finding(family, subject)).collect()
+        let uses = Uses::of(subject.workload);
+        families(subject.snapshot).iter().filter_map(|family| self.finding(family, &uses, subject.snapshot)).collect()
     }
 
     fn not_examined(&self, subject: &Subject<'_>) -> Vec<NotExamined> {
-        let families = families(subject.snapshot);
-        let is_unseen = |family: &&Family<'_>| suffers(family, subject.snapshot).is_some() && updates(family, subject).is_empty();
+        let (families, uses) = (families(subject.snapshot), Uses::of(subject.workload));
+        let is_unseen = |family: &&Family<'_>| {
+            suffers(family, subject.snapshot).is_some() && updates(family, &uses, subject.snapshot).is_empty()
+        };
         let unseen: Vec<String> = families.iter().filter(is_unseen).map(|family| family.root.name.to_string()).collect();
         let reason =
             "few of its updates are HOT, and which columns they write is not known: no update of it was recorded".to_owned();
@@ -87,10 +91,9 @@ struct Update<'s> {
 }
 
 impl HotBlockingIndex {
-    fn finding(&self, family: &Family<'_>, subject: &Subject<'_>) -> Option<Finding> {
-        let snapshot = subject.snapshot;
+    fn finding(&self, family: &Family<'_>, uses: &Uses<'_>, snapshot: &Snapshot) -> Option<Finding> {
         let Suffering { updated, share } = suffers(family, snapshot)?;
-        let updates = updates(family, subject);
+        let updates = updates(family, uses, snapshot);
         let all: u64 = updates.iter().map(weight).sum();
         // Of the counted updates, as large a part as of the recorded ones: both counters may have begun at different times.
         let of_index = |oid: Oid| {
@@ -172,16 +175,15 @@ fn suffers(family: &Family<'_>, snapshot: &Snapshot) -> Option<Suffering> {
 }
 
 /// The recorded updates of `family`, longest first.
-fn updates<'s>(family: &Family<'s>, subject: &Subject<'s>) -> Vec<Update<'s>> {
+fn updates<'s>(family: &Family<'s>, uses: &Uses<'s>, snapshot: &Snapshot) -> Vec<Update<'s>> {
     let root = family.root;
     let is_summarizing = |index: &Index| {
         // `TU_Summarizing` in `tableam.h`, since version 16.
-        subject.snapshot.server.version >= 160_000 && index.definition.as_ref().is_some_and(|one| one.method == "brin")
+        snapshot.server.version >= 160_000 && index.definition.as_ref().is_some_and(|one| one.method == "brin")
     };
-    let shapes = subject.workload.queries.iter().flat_map(|query| query.shapes.iter().map(move |shape| (query, shape)));
-    let of_family = shapes.filter(|(_, shape)| family.members.contains(&shape.table));
-    of_family
-        .filter_map(|(query, shape)| {
+    uses.of_tables(&family.members)
+        .into_iter()
+        .filter_map(|Use { query, shape, .. }| {
             let write = shape.write.as_ref().filter(|write| matches!(write.kind, WriteKind::Update | WriteKind::Upsert))?;
             // An index whose expressions could not be read may be in the way, and is never blamed.
             let is_in_way = |index: &&Index| match &index.definition {

@@ -8,6 +8,7 @@ use pgtailor_model::shape::{Shape, Subject as Part};
 
 use super::{Check, Subject};
 use crate::threshold::MOST_CAUSES;
+use crate::uses::Uses;
 
 /// Columns of type `json` that statements look into.
 ///
@@ -46,17 +47,17 @@ impl Check for JsonColumn {
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
         let tables = subject.snapshot.catalog.tables.iter().filter(|table| table.partition_of.is_none());
         let columns = tables.flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+        let uses = Uses::of(subject.workload);
         columns
             .filter(|(_, column)| column.type_name == "json")
-            .filter_map(|(table, column)| self.finding(table, column, subject))
+            .filter_map(|(table, column)| self.finding(table, column, &uses))
             .collect()
     }
 }
 
 impl JsonColumn {
-    fn finding(&self, table: &Table, column: &Column, subject: &Subject<'_>) -> Option<Finding> {
-        let looks_into = |shape: &Shape| shape.table == table.oid && parts(shape).any(|part| is_part_of(part, &column.name));
-        let queries: Vec<_> = subject.workload.queries.iter().filter(|query| query.shapes.iter().any(looks_into)).collect();
+    fn finding(&self, table: &Table, column: &Column, uses: &Uses<'_>) -> Option<Finding> {
+        let queries = uses.queries(&[table.oid], |one| parts(one.shape).any(|part| is_part_of(part, &column.name)));
         if queries.is_empty() {
             return None;
         }

@@ -12,9 +12,12 @@ use super::{Check, Subject};
 use crate::family::{Family, families, without_counters};
 use crate::reading::{Reading, evidence, reading};
 use crate::serving::{Need, columns, columns_sql, fraction, is_served, need, picks_rows};
+use crate::suspect::mean;
 use crate::threshold::{
-    LARGEST_INDEXED_FRACTION, MOST_CAUSES, SEQUENTIAL_SHARE_POOR, SEQUENTIAL_SHARE_WATCH, TIME_SHARE_CRITICAL,
+    ENOUGH_CALLS, LARGEST_INDEXED_FRACTION, MOST_CAUSES, NOTICEABLE_MEAN, NOTICEABLE_SHARE, SEQUENTIAL_SHARE_POOR,
+    SEQUENTIAL_SHARE_WATCH, TIME_SHARE_CRITICAL,
 };
+use crate::uses::{Use, Uses};
 
 /// Tables that sequential scans read over and over.
 ///
@@ -53,18 +56,19 @@ impl Check for MissingIndex {
     }
 
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
-        let families = families(subject.snapshot);
+        let (families, uses) = (families(subject.snapshot), Uses::of(subject.workload));
         let suspects = families.iter().filter_map(|family| Some((family, reading(family, subject.snapshot)?)));
-        suspects.filter_map(|(family, reading)| self.finding(family, &reading, subject)).collect()
+        suspects.filter_map(|(family, reading)| self.finding(family, &reading, subject, &uses)).collect()
     }
 
     fn not_examined(&self, subject: &Subject<'_>) -> Vec<NotExamined> {
         let mut unexamined = without_counters(subject.snapshot);
         if matches!(subject.snapshot.activity.statements, Statements::Recorded { .. }) {
+            let uses = Uses::of(subject.workload);
             for family in families(subject.snapshot) {
                 if reading(&family, subject.snapshot).is_some()
-                    && causes(&family, subject).is_empty()
-                    && refused(&family, subject).is_empty()
+                    && causes(&family, &uses).is_empty()
+                    && refused(&family, &uses).is_empty()
                 {
                     unexamined.push(NotExamined {
                         object: family.root.name.to_string(),
@@ -86,7 +90,7 @@ struct Culprit<'w> {
 }
 
 impl MissingIndex {
-    fn finding(&self, family: &Family<'_>, reading: &Reading, subject: &Subject<'_>) -> Option<Finding> {
+    fn finding(&self, family: &Family<'_>, reading: &Reading, subject: &Subject<'_>, uses: &Uses<'_>) -> Option<Finding> {
         let name = &family.root.name;
         let share = Quantity::measured(reading.share, Unit::Fraction);
         let read = format!("{share} of the rows read from {name} come from sequential scans");
@@ -107,12 +111,16 @@ impl MissingIndex {
             finding.advice = format!("{remedy}; then check again to see the statements and columns that cause it");
             return Some(finding);
         }
-        let causes = causes(family, subject);
+        let causes = causes(family, uses);
         if !causes.is_empty() {
             let time: f64 = causes.iter().map(|culprit| culprit.query.total_time.0).sum();
             let all_time: f64 = subject.workload.queries.iter().map(|query| query.total_time.0).sum();
             if reading.share >= SEQUENTIAL_SHARE_POOR && time >= TIME_SHARE_CRITICAL * all_time {
                 finding.severity = Severity::Critical;
+            }
+            let is_slow = |one: &Culprit<'_>| one.query.calls >= ENOUGH_CALLS && mean(one.query) >= NOTICEABLE_MEAN;
+            if time < NOTICEABLE_SHARE * all_time && !causes.iter().any(is_slow) {
+                finding.severity = Severity::Notice;
             }
             finding.problem = format!(
                 "{read}; {} by columns that no index leads with",
@@ -126,7 +134,7 @@ impl MissingIndex {
             finding.statements = causes.iter().take(MOST_CAUSES).map(Culprit::cause).collect();
             return Some(finding);
         }
-        let refused = refused(family, subject);
+        let refused = refused(family, uses);
         let (_, first) = refused.first()?;
         finding.severity = finding.severity.min(Severity::Warning);
         finding.problem =
@@ -151,15 +159,13 @@ impl Culprit<'_> {
 }
 
 /// The statements that an index would serve and none does, longest first, each with what it needs.
-fn causes<'w>(family: &Family<'_>, subject: &Subject<'w>) -> Vec<Culprit<'w>> {
+fn causes<'w>(family: &Family<'_>, uses: &Uses<'w>) -> Vec<Culprit<'w>> {
     let mut culprits: Vec<Culprit<'w>> = Vec::new();
-    for query in &subject.workload.queries {
-        for (position, shape) in query.shapes.iter().enumerate().filter(|(_, shape)| family.members.contains(&shape.table)) {
-            let Some(need) = need(shape, picks_rows(query, position)) else { continue };
-            let is_known = culprits.iter().any(|known| known.query.fingerprint == query.fingerprint && known.need == need);
-            if !is_known && is_worth_an_index(&need, family) {
-                culprits.push(Culprit { query, need });
-            }
+    for Use { query, shape, position, .. } in uses.of_tables(&family.members) {
+        let Some(need) = need(shape, picks_rows(query, position)) else { continue };
+        let is_known = culprits.iter().any(|known| known.query.fingerprint == query.fingerprint && known.need == need);
+        if !is_known && is_worth_an_index(&need, family) {
+            culprits.push(Culprit { query, need });
         }
     }
     culprits
@@ -174,10 +180,9 @@ fn is_worth_an_index(need: &Need, family: &Family<'_>) -> bool {
 }
 
 /// The statements that filter `family` only in ways that no B-tree serves, longest first.
-fn refused<'w>(family: &Family<'_>, subject: &Subject<'w>) -> Vec<(&'w Query, &'w Shape)> {
-    let shapes = subject.workload.queries.iter().flat_map(|query| query.shapes.iter().map(move |shape| (query, shape)));
-    let of_family = shapes.filter(|(_, shape)| family.members.contains(&shape.table) && !shape.not_sargable().is_empty());
-    of_family.filter(|(_, shape)| need(shape, true).is_none()).collect()
+fn refused<'w>(family: &Family<'_>, uses: &Uses<'w>) -> Vec<(&'w Query, &'w Shape)> {
+    let of_family = uses.of_tables(&family.members).into_iter().map(|one| (one.query, one.shape));
+    of_family.filter(|(_, shape)| !shape.not_sargable().is_empty() && need(shape, true).is_none()).collect()
 }
 
 fn refused_cause(query: &Query, shape: &Shape) -> Cause {
@@ -266,6 +271,24 @@ mod tests {
         let share = findings[0].evidence.iter().find(|evidence| evidence.quantity.unit == Unit::Fraction).expect("the share");
         assert!((share.quantity.value - 0.9).abs() < 1e-9);
         assert_eq!(findings[0].remedy, None);
+    }
+
+    /// A key that is looked up a dozen times beside thousands of other statements: read whole each time, and nobody waits for it.
+    #[test]
+    fn statements_that_take_no_time_are_only_noticed() {
+        let fixture = orders();
+        let by_customer = shape(fixture.oid("orders"), &[("customer_id", Comparison::Equal)]);
+        let by_id = shape(fixture.oid("orders"), &[("id", Comparison::Equal)]);
+        let severity = |time: f64, calls: u64| {
+            let indexed = orders().index("orders", IndexDefinition::btree(["id"]));
+            let mut workload = workload(&[("by id", 10_000.0, by_id.clone()), ("by customer", time, by_customer.clone())]);
+            workload.queries[1].calls = calls;
+            found(indexed, &workload)[0].severity
+        };
+        assert_eq!(severity(60.0, 12), Severity::Notice);
+        assert_eq!(severity(60.0, 2), Severity::Notice, "slow, and run twice by somebody at a prompt");
+        assert_eq!(severity(60.0 * 4.0, 12), Severity::Warning, "20 ms each");
+        assert_eq!(severity(102.0, 12), Severity::Warning, "a hundredth of all time");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `redundant-index`: indexes that are the beginning of another one.
 
-use pgtailor_model::catalog::{Index, Table};
+use pgtailor_model::activity::TableActivity;
+use pgtailor_model::catalog::{Index, Table, TableKind};
 use pgtailor_model::finding::{Evidence, Finding, Severity};
 use pgtailor_model::name::printable;
 use pgtailor_model::snapshot::Snapshot;
@@ -8,8 +9,8 @@ use pgtailor_model::unit::{Bytes, ratio, three_digits};
 
 use super::{Check, Subject};
 use crate::evidence::{count_evidence, size_evidence};
-use crate::indexes::{drop_change, drop_statement, is_small, scans, serves_more, size, standing, twin_to_keep};
-use crate::threshold::MUCH_WIDER;
+use crate::indexes::{counted_for, drop_change, drop_statement, is_small, scans, serves_more, size, standing, twin_to_keep};
+use crate::threshold::{ENOUGH_UPDATES, MUCH_WIDER, SMALL_TABLE_PAGES, UNUSED_MENTIONED_AFTER};
 
 /// B-trees whose keys are the first keys of another B-tree.
 ///
@@ -39,7 +40,7 @@ use crate::threshold::MUCH_WIDER;
 /// # When to ignore it
 ///
 /// When the narrow one is much smaller and scanned all the time, above all where many rows share a key: a B-tree stores such keys once, and
-/// the wide one cannot.
+/// the wide one cannot. Small indexes of small tables that are hardly written are not told at all.
 pub(super) struct RedundantIndex;
 
 impl Check for RedundantIndex {
@@ -49,7 +50,8 @@ impl Check for RedundantIndex {
 
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
         let snapshot = subject.snapshot;
-        let duplicates_aside = standing(snapshot).filter(|(table, index)| twin_to_keep(table, index, snapshot).is_none());
+        let worth_a_word = standing(snapshot).filter(|(table, index)| !is_small_and_quiet(table, index, snapshot));
+        let duplicates_aside = worth_a_word.filter(|(table, index)| twin_to_keep(table, index, snapshot).is_none());
         duplicates_aside.filter_map(|(table, index)| self.finding(table, index, wider(table, index)?, snapshot)).collect()
     }
 }
@@ -60,8 +62,9 @@ impl RedundantIndex {
         let (own, others) = (size(table, index, snapshot), size(table, wide, snapshot));
         let uses = scans(table, index, snapshot);
         let times = own.zip(others).and_then(|(Bytes(own), Bytes(other))| ratio(other, own));
-        // Unused for all that is known: then nobody will miss its being small. What is not counted may be used.
-        let is_missed = uses != Some(0) && times.is_some_and(|times| times >= MUCH_WIDER);
+        // Nobody will miss its being small when nobody uses it. What is not counted, or not for long, may be used.
+        let is_unused = uses == Some(0) && counted_for(snapshot).is_some_and(|time| time.as_hours() >= UNUSED_MENTIONED_AFTER);
+        let is_missed = !is_unused && times.is_some_and(|times| times >= MUCH_WIDER);
         let trade = match times {
             Some(times) if times > 1.05 => format!("the price is {other} being {} times as large to read", three_digits(times)),
             Some(_) => format!("{other} is no larger"),
@@ -93,6 +96,15 @@ impl RedundantIndex {
             remedy: drop_change(table, index).filter(|_| !is_missed),
         })
     }
+}
+
+/// Whether neither its space nor its upkeep is worth a word: a few pages over a table of a few pages that is hardly written. Without counters
+/// it may be written all the time.
+fn is_small_and_quiet(table: &Table, index: &Index, snapshot: &Snapshot) -> bool {
+    let writes = |one: &TableActivity| one.inserted.saturating_add(one.updated).saturating_add(one.deleted);
+    let is_quiet = snapshot.activity.tables.get(&table.oid).is_some_and(|one| writes(one) < ENOUGH_UPDATES);
+    let is_small_table = table.kind != TableKind::Partitioned && table.pages.0 < SMALL_TABLE_PAGES;
+    is_quiet && is_small_table && is_small(size(table, index, snapshot), snapshot)
 }
 
 /// The smallest index that serves more than `index` and is not superfluous itself.
@@ -141,7 +153,20 @@ mod tests {
     fn a_much_smaller_one_that_is_used_is_left_to_a_person() {
         let used = found(beside(keys(&["a"]), keys(&["a", "b"]), 400, 7));
         assert_eq!((used[0].severity, &used[0].remedy), (Severity::Notice, &None));
-        assert!(found(beside(keys(&["a"]), keys(&["a", "b"]), 400, 0))[0].remedy.is_some());
+        let unused = |days| found(beside(keys(&["a"]), keys(&["a", "b"]), 400, 0).counting_for(days));
+        assert!(unused(8)[0].remedy.is_some());
+        assert_eq!((unused(6)[0].severity, &unused(6)[0].remedy), (Severity::Notice, &None), "who knows whether it is used");
+    }
+
+    /// The permissions of every Django project: 170 rows, written by migrations only.
+    #[test]
+    fn a_few_pages_that_are_hardly_written_are_not_worth_a_word() {
+        let small = |table_pages, updated| {
+            let fixture = beside(keys(&["a"]), keys(&["a", "b"]), 12, 7).pages("orders", table_pages);
+            let narrow = |table: &mut Table| table.indexes[0].size = Some(Bytes(5 * 8192));
+            found(fixture.edit("orders", narrow).activity("orders", TableActivity { updated, ..TableActivity::default() })).len()
+        };
+        assert_eq!([small(99, 9_999), small(100, 9_999), small(99, 10_000)], [0, 1, 1]);
     }
 
     #[test]

@@ -1,22 +1,23 @@
 //! `unindexed-foreign-key`: foreign keys whose own columns no index leads with, where that costs something.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgtailor_model::catalog::{ForeignKey, Index, Table};
 use pgtailor_model::change::{Carried, Change};
 use pgtailor_model::finding::{Cause, Evidence, Finding, Severity};
 use pgtailor_model::index::{Build, IndexDefinition};
-use pgtailor_model::name::{free_name, printable};
+use pgtailor_model::name::{Oid, free_name, printable};
 use pgtailor_model::quantity::{Quantity, Unit};
 use pgtailor_model::shape::WriteKind;
-use pgtailor_model::snapshot::NotExamined;
+use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::unit::{count_as_f64, grouped};
 
 use super::{Check, Subject};
 use crate::evidence::count_evidence;
-use crate::family::{Family, families, rows};
+use crate::family::{Family, by_member, families, rows};
 use crate::serving::{Need, picks_rows, serves};
 use crate::threshold::{MOST_CAUSES, SMALL_TABLE_PAGES, WHOLE_READS};
+use crate::uses::{Use, Uses};
 
 /// Foreign keys without an index, of which the other table is really changed, or by which the table is really joined.
 ///
@@ -56,12 +57,13 @@ impl Check for UnindexedForeignKey {
     }
 
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
-        let families = families(subject.snapshot);
+        let (families, uses) = (families(subject.snapshot), Uses::of(subject.workload));
+        let parents = by_member(&families);
         let mut taken = BTreeSet::new();
         let mut findings = Vec::new();
         for family in families.iter().filter(|family| family.pages() >= SMALL_TABLE_PAGES) {
             for key in unserved(family) {
-                findings.extend(self.finding(family, key, &families, subject, &mut taken));
+                findings.extend(self.finding(family, key, &parents, &uses, subject.snapshot, &mut taken));
             }
         }
         findings
@@ -69,8 +71,9 @@ impl Check for UnindexedForeignKey {
 
     fn not_examined(&self, subject: &Subject<'_>) -> Vec<NotExamined> {
         let families = families(subject.snapshot);
+        let parents = by_member(&families);
         let has_no_counters =
-            |key: &&ForeignKey| parent(key, &families).is_none_or(|parent| parent.counters(subject.snapshot).is_none());
+            |key: &&ForeignKey| parents.get(&key.references).is_none_or(|parent| parent.counters(subject.snapshot).is_none());
         let large = families.iter().filter(|family| family.pages() >= SMALL_TABLE_PAGES);
         let unknown: Vec<String> = large.flat_map(unserved).filter(has_no_counters).map(|key| printable(&key.name)).collect();
         let object = match unknown.as_slice() {
@@ -87,17 +90,18 @@ impl UnindexedForeignKey {
         &self,
         family: &Family<'_>,
         key: &ForeignKey,
-        families: &[Family<'_>],
-        subject: &Subject<'_>,
+        parents: &BTreeMap<Oid, &Family<'_>>,
+        uses: &Uses<'_>,
+        snapshot: &Snapshot,
         taken: &mut BTreeSet<String>,
     ) -> Option<Finding> {
-        let (table, snapshot) = (family.root, subject.snapshot);
-        let parent = parent(key, families);
+        let table = family.root;
+        let parent = parents.get(&key.references);
         let name = parent.map_or_else(|| "another table".to_owned(), |parent| parent.root.name.to_string());
         let counters = parent.and_then(|parent| parent.counters(snapshot));
         let deleted = counters.map(|all| all.iter().map(|one| one.deleted).fold(0, u64::saturating_add));
-        let updating = parent.map(|parent| key_updates(key, parent, subject)).unwrap_or_default();
-        let joining = joins(key, family, subject);
+        let updating = parent.map(|parent| key_updates(key, parent, uses)).unwrap_or_default();
+        let joining = joins(key, family, uses);
         let is_searched = deleted.is_some_and(|deleted| deleted >= WHOLE_READS);
         let mut why = Vec::new();
         if let Some(deleted) = deleted.filter(|_| is_searched) {
@@ -198,41 +202,23 @@ fn is_not_null(predicate: &str, column: &str) -> bool {
     predicate.trim_start_matches('(').trim_end_matches(')') == asked
 }
 
-fn parent<'f, 's>(key: &ForeignKey, families: &'f [Family<'s>]) -> Option<&'f Family<'s>> {
-    families.iter().find(|family| family.members.contains(&key.references))
-}
-
 /// The recorded updates of the columns that `key` refers to.
-fn key_updates(key: &ForeignKey, parent: &Family<'_>, subject: &Subject<'_>) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    for query in &subject.workload.queries {
-        let changes = query.shapes.iter().filter(|shape| parent.members.contains(&shape.table)).any(|shape| {
-            shape.write.as_ref().is_some_and(|write| {
-                write.kind == WriteKind::Update && write.columns.iter().any(|column| key.referenced_columns.contains(column))
-            })
-        });
-        if changes {
-            causes.push(cause(query, key));
-        }
-    }
-    causes
+fn key_updates(key: &ForeignKey, parent: &Family<'_>, uses: &Uses<'_>) -> Vec<Cause> {
+    let changes = |one: &Use<'_>| {
+        one.shape.write.as_ref().is_some_and(|write| {
+            write.kind == WriteKind::Update && write.columns.iter().any(|column| key.referenced_columns.contains(column))
+        })
+    };
+    uses.queries(&parent.members, changes).into_iter().map(|query| cause(query, key)).collect()
 }
 
 /// The recorded statements that look up rows of `family` by all columns of `key` for some rows of another table.
-fn joins(key: &ForeignKey, family: &Family<'_>, subject: &Subject<'_>) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    for query in &subject.workload.queries {
-        let joins = query.shapes.iter().enumerate().any(|(position, shape)| {
-            let joined = shape.join();
-            family.members.contains(&shape.table)
-                && key.columns.iter().all(|column| joined.contains(&column.as_str()))
-                && picks_rows(query, position)
-        });
-        if joins {
-            causes.push(cause(query, key));
-        }
-    }
-    causes
+fn joins(key: &ForeignKey, family: &Family<'_>, uses: &Uses<'_>) -> Vec<Cause> {
+    let joins = |one: &Use<'_>| {
+        let joined = one.shape.join();
+        key.columns.iter().all(|column| joined.contains(&column.as_str())) && picks_rows(one.query, one.position)
+    };
+    uses.queries(&family.members, joins).into_iter().map(|query| cause(query, key)).collect()
 }
 
 fn cause(query: &pgtailor_model::workload::Query, key: &ForeignKey) -> Cause {

@@ -4,7 +4,7 @@ use pgtailor_model::catalog::{Index, Table, TableKind};
 use pgtailor_model::finding::{Cause, Evidence, Finding, Severity};
 use pgtailor_model::name::printable;
 use pgtailor_model::quantity::{Quantity, Unit};
-use pgtailor_model::snapshot::NotExamined;
+use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::unit::{count_as_f64, ratio};
 
 use super::{Check, Subject};
@@ -13,6 +13,7 @@ use crate::family::rows;
 use crate::indexes::{leading_column, without_scans};
 use crate::serving::{columns, need, picks_rows};
 use crate::threshold::{ENOUGH_SCANS, LARGE_TABLE_PAGES, MOST_CAUSES, UNSELECTIVE_SHARE};
+use crate::uses::{Use, Uses};
 
 /// Indexes that are used and do not narrow anything down.
 ///
@@ -54,7 +55,8 @@ impl Check for UnselectiveIndex {
     fn find(&self, subject: &Subject<'_>) -> Vec<Finding> {
         let indexes =
             subject.snapshot.catalog.indexes().filter(|(table, index)| index.valid && table.kind != TableKind::Partitioned);
-        indexes.filter_map(|(table, index)| self.finding(table, index, subject)).collect()
+        let uses = Uses::of(subject.workload);
+        indexes.filter_map(|(table, index)| self.finding(table, index, &uses, subject.snapshot)).collect()
     }
 
     fn not_examined(&self, subject: &Subject<'_>) -> Vec<NotExamined> {
@@ -63,9 +65,9 @@ impl Check for UnselectiveIndex {
 }
 
 impl UnselectiveIndex {
-    fn finding(&self, table: &Table, index: &Index, subject: &Subject<'_>) -> Option<Finding> {
-        let activity = subject.snapshot.activity.indexes.get(&index.oid)?;
-        let rows = rows(table, subject.snapshot.activity.tables.get(&table.oid)?);
+    fn finding(&self, table: &Table, index: &Index, uses: &Uses<'_>, snapshot: &Snapshot) -> Option<Finding> {
+        let activity = snapshot.activity.indexes.get(&index.oid)?;
+        let rows = rows(table, snapshot.activity.tables.get(&table.oid)?);
         let definition = index.definition.as_ref().filter(|one| one.method == "btree")?;
         if table.pages.0 < LARGE_TABLE_PAGES || activity.scans < ENOUGH_SCANS {
             return None;
@@ -76,7 +78,7 @@ impl UnselectiveIndex {
             return None;
         }
         let shown = Quantity::estimated(share.min(1.0), Unit::Fraction);
-        let causes = leading_column(definition).map(|column| causes(table, column, subject)).unwrap_or_default();
+        let causes = leading_column(definition).map(|column| causes(table, column, uses)).unwrap_or_default();
         let mut others: Vec<String> = causes.iter().flat_map(|cause| cause.columns.clone()).collect();
         others.retain(|column| !crate::indexes::contains(definition, column));
         others.sort_unstable();
@@ -123,17 +125,15 @@ impl UnselectiveIndex {
 }
 
 /// The recorded statements that filter `table` by `column`, longest first.
-fn causes(table: &Table, column: &str, subject: &Subject<'_>) -> Vec<Cause> {
+fn causes(table: &Table, column: &str, uses: &Uses<'_>) -> Vec<Cause> {
     let mut causes = Vec::new();
-    for query in &subject.workload.queries {
-        for (position, shape) in query.shapes.iter().enumerate().filter(|(_, shape)| shape.table == table.oid) {
-            let filters = shape.equality().contains(&column) || shape.range().contains(&column);
-            if !filters || causes.len() == MOST_CAUSES {
-                continue;
-            }
-            let columns = need(shape, picks_rows(query, position)).map(|need| columns(&need)).unwrap_or_default();
-            causes.push(Cause { statement: query.text.clone(), calls: query.calls, total_time: query.total_time, columns });
+    for Use { query, shape, position, .. } in uses.of_tables(&[table.oid]) {
+        let filters = shape.equality().contains(&column) || shape.range().contains(&column);
+        if !filters || causes.len() == MOST_CAUSES {
+            continue;
         }
+        let columns = need(shape, picks_rows(query, position)).map(|need| columns(&need)).unwrap_or_default();
+        causes.push(Cause { statement: query.text.clone(), calls: query.calls, total_time: query.total_time, columns });
     }
     causes
 }

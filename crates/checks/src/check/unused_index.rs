@@ -278,6 +278,7 @@ mod tests {
     fn a_partitioned_tables_index_is_unused_when_all_its_parts_are() {
         let of = |scans: u64| {
             let parts = orders(60, 0).kind("orders", TableKind::Partitioned).table("orders_1", 5000, &["id", "note"]);
+            let parts = parts.partition_of("orders_1", "orders");
             let parent = parts.last_oid("orders");
             parts
                 .index("orders_1", IndexDefinition::btree(["note"]))

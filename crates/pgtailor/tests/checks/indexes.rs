@@ -121,7 +121,8 @@ pub const CASES: &[Case] = &[
     },
     Case {
         check: "redundant-index",
-        schema: "CREATE TABLE t (id int PRIMARY KEY, a int, b int, c int)",
+        schema: "CREATE TABLE t (id int PRIMARY KEY, a int, b int, c int);
+                 INSERT INTO t SELECT i, i, i, i FROM generate_series(1, 20000) i; ANALYZE t",
         planted: "CREATE INDEX ON t (a); CREATE INDEX ON t (a, b)",
         healthy: "CREATE UNIQUE INDEX ON t (a); CREATE INDEX ON t (a, b DESC); CREATE INDEX ON t (b, a); CREATE INDEX ON t (a, b) WHERE c > 0;
                   CREATE INDEX ON t (c) INCLUDE (a); CREATE INDEX ON t (c, b)",
