@@ -329,8 +329,8 @@ mod tests {
         assert!(!does_as_much(&vacuum(1, true), &vacuum(2, false)));
         let request = |change| Request { change, reason: String::new(), estimate: Estimate::default() };
         let mut requests = vec![request(vacuum(1, false))];
-        assert!(!freezes_as_well(&mut requests, &vacuum(2, true)));
-        assert!(freezes_as_well(&mut requests, &vacuum(1, true)));
+        assert!(!freezes_as_well(&mut requests, &[], &vacuum(2, true)));
+        assert!(freezes_as_well(&mut requests, &[0], &vacuum(1, true)));
         assert_eq!(requests, [request(vacuum(1, true))]);
     }
 }
