@@ -94,7 +94,7 @@ fn main() -> Result<(), Failure> {
 fn snapshot(tables: u32, statements: u32) -> Result<Snapshot, Failure> {
     let mut catalog = Catalog::default();
     for number in 0..tables {
-        catalog.tables.push(table(number)?);
+        catalog.tables.push(table(number));
         catalog.sequences.push(sequence(number));
     }
     let names = catalog.tables.iter().flat_map(|table| {
@@ -178,7 +178,7 @@ fn root(number: u32) -> Option<u32> {
     (number / GROUP % 10 == 3).then_some(number / GROUP * GROUP)
 }
 
-fn table(number: u32) -> Result<Table, Failure> {
+fn table(number: u32) -> Table {
     let (oid, name) = (oid(number), name(number));
     let root = root(number);
     let is_partitioned = root == Some(number);
@@ -189,7 +189,7 @@ fn table(number: u32) -> Result<Table, Failure> {
         ("state", "text", 6, 5.0),
         ("at", "timestamp with time zone", 8, f64::from(ROWS)),
         ("amount", "numeric", 6, 40_000.0),
-        ("payload", if number % 3 == 0 { "json" } else { "jsonb" }, 300, f64::from(ROWS)),
+        ("payload", if number.is_multiple_of(3) { "json" } else { "jsonb" }, 300, f64::from(ROWS)),
         ("note", "text", 90, f64::from(ROWS / 2)),
     ];
     let mut columns = Vec::new();
@@ -200,7 +200,7 @@ fn table(number: u32) -> Result<Table, Failure> {
     let definitions = [
         IndexDefinition { unique: true, ..IndexDefinition::btree(["id"]) },
         IndexDefinition::btree(["org"]),
-        if number % 4 == 0 { IndexDefinition::btree(["state"]) } else { IndexDefinition::btree(["org", "at"]) },
+        if number.is_multiple_of(4) { IndexDefinition::btree(["state"]) } else { IndexDefinition::btree(["org", "at"]) },
     ];
     let indexes = (1..=INDEXES).zip(definitions).map(|(position, definition)| Index {
         constraint: (position == 1).then(|| Constraint { name: format!("{name}_pkey"), kind: ConstraintKind::PrimaryKey }),
@@ -213,10 +213,10 @@ fn table(number: u32) -> Result<Table, Failure> {
         columns: vec!["parent".to_owned()],
         references: self::oid(number / 2),
         referenced_columns: vec!["id".to_owned()],
-        validated: number % 50 != 0,
+        validated: !number.is_multiple_of(50),
         on_delete: ReferentialAction::Cascade,
     }];
-    Ok(Table {
+    Table {
         kind: if is_partitioned { TableKind::Partitioned } else { TableKind::Table },
         owner: "app".to_owned(),
         estimated_rows: Some(Rows(u64::from(ROWS))),
@@ -228,7 +228,7 @@ fn table(number: u32) -> Result<Table, Failure> {
         indexes: indexes.collect(),
         foreign_keys,
         ..Table::new(oid, QualifiedName::new("public", name))
-    })
+    }
 }
 
 fn sequence(number: u32) -> Sequence {
