@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::unexamined::unexamined;
 use pgtailor_model::activity::TableActivity;
 use pgtailor_model::catalog::{Table, TableKind};
 use pgtailor_model::name::Oid;
@@ -81,11 +82,6 @@ fn root_of(oid: Oid, parents: &BTreeMap<Oid, Oid>) -> Oid {
 /// The tables whose counters were not captured, as something that could not be examined.
 pub(crate) fn without_counters(snapshot: &Snapshot) -> Vec<NotExamined> {
     let has_rows = snapshot.catalog.tables.iter().filter(|table| table.kind != TableKind::Partitioned);
-    let unknown: Vec<&Table> = has_rows.filter(|table| !snapshot.activity.tables.contains_key(&table.oid)).collect();
-    let object = match unknown.as_slice() {
-        [] => return Vec::new(),
-        [table] => table.name.to_string(),
-        [table, others @ ..] => format!("{} and {} other tables", table.name, others.len()),
-    };
-    vec![NotExamined { object, reason: "no counters were captured".to_owned() }]
+    let unknown = has_rows.filter(|table| !snapshot.activity.tables.contains_key(&table.oid)).map(|table| table.name.to_string());
+    unexamined(unknown, ("table", "tables"), "no counters were captured").into_iter().collect()
 }

@@ -11,6 +11,7 @@ use pgtailor_model::snapshot::{NotExamined, Snapshot};
 use pgtailor_model::unit::Bytes;
 
 use crate::threshold::SMALL_INDEX_PAGES;
+use crate::unexamined::unexamined;
 
 /// The indexes that may be told about one by one: valid, and not a partition's part of another.
 pub(crate) fn standing(snapshot: &Snapshot) -> impl Iterator<Item = (&Table, &Index)> {
@@ -142,21 +143,15 @@ pub(crate) fn counted_for(snapshot: &Snapshot) -> Option<SignedDuration> {
 }
 
 /// One entry for indexes that could not be examined; nothing when there is none.
-pub(crate) fn unexamined<'s>(indexes: impl IntoIterator<Item = &'s Index>, reason: &str) -> Option<NotExamined> {
-    let indexes: Vec<&Index> = indexes.into_iter().collect();
-    let object = match indexes.as_slice() {
-        [] => return None,
-        [index] => printable(&index.name),
-        [index, others @ ..] => format!("{} and {} other indexes", printable(&index.name), others.len()),
-    };
-    Some(NotExamined { object, reason: reason.to_owned() })
+pub(crate) fn unexamined_indexes<'s>(indexes: impl IntoIterator<Item = &'s Index>, reason: &str) -> Option<NotExamined> {
+    unexamined(indexes.into_iter().map(|index| printable(&index.name)), ("index", "indexes"), reason)
 }
 
 /// The indexes of no counter, as something that could not be examined.
 pub(crate) fn without_scans(snapshot: &Snapshot) -> Option<NotExamined> {
     let has_entries = standing(snapshot).filter(|(table, _)| table.kind != TableKind::Partitioned);
     let uncounted = has_entries.filter(|(_, index)| !snapshot.activity.indexes.contains_key(&index.oid));
-    unexamined(uncounted.map(|(_, index)| index), "no scans of them are counted")
+    unexamined_indexes(uncounted.map(|(_, index)| index), "no scans of them are counted")
 }
 
 fn mentions(sql: &str, column: &str) -> bool {

@@ -19,6 +19,7 @@ mod serving;
 mod setting;
 mod suspect;
 mod threshold;
+mod unexamined;
 mod uses;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use pgtailor_model::unit::{Bytes, f64_as_count};
 use super::{Check, Subject};
 use crate::evidence::size_evidence;
 use crate::family::rows;
-use crate::indexes::{is_small, rebuild_change, sql_name, unexamined};
+use crate::indexes::{is_small, rebuild_change, sql_name, unexamined_indexes};
 use crate::threshold::{BLOAT_SHARE, FRESH_SIZE_ERROR, FRESH_SIZE_ERROR_OF_SHARED, MOSTLY_DISTINCT, MUCH_SPACE, STALE_SHARE};
 
 /// B-trees that hold much space without entries.
@@ -63,15 +63,15 @@ impl Check for BloatedIndex {
             let fresh = known.get(&index.oid).map_or(0.0, |fresh| fresh.value);
             !is_stale(table, snapshot) && index.size.is_some_and(|size| fresh > size.as_f64() * FRESH_SIZE_ERROR)
         });
-        let unknown = unexamined(
+        let unknown = unexamined_indexes(
             unknown.map(|(_, index)| index),
             "what a rebuild would take cannot be told from statistics: they are over expressions, partial, or on tables that were never analyzed",
         );
-        let stale = unexamined(
+        let stale = unexamined_indexes(
             stale.map(|(_, index)| index),
             "their tables changed too much since they were analyzed to tell what a rebuild would take",
         );
-        let contradicted = unexamined(
+        let contradicted = unexamined_indexes(
             contradicted.map(|(_, index)| index),
             "statistics say that a rebuild would be larger than the index is: its columns follow from one another, or values are shared in a \
              way that the statistics do not show",

@@ -11,6 +11,7 @@ use super::{Check, Subject};
 use crate::evidence::size_evidence;
 use crate::row_size::{RowSize, row_size};
 use crate::threshold::{LARGE_TABLE_PAGES, MUCH_SPACE, STALE_SHARE, TABLE_BLOAT_SHARE};
+use crate::unexamined::unexamined;
 
 /// Tables that are mostly empty space.
 ///
@@ -53,16 +54,9 @@ impl Check for BloatedTable {
     }
 
     fn not_examined(&self, subject: &Subject<'_>) -> Vec<NotExamined> {
-        let unknown: Vec<&Table> = large(subject.snapshot).filter(|table| needed(table, subject.snapshot).is_none()).collect();
-        let object = match unknown.as_slice() {
-            [] => return Vec::new(),
-            [table] => table.name.to_string(),
-            [table, others @ ..] => format!("{} and {} other tables", table.name, others.len()),
-        };
-        vec![NotExamined {
-            object,
-            reason: "the statistics of their columns are missing or old; ANALYZE makes new ones".to_owned(),
-        }]
+        let unknown = large(subject.snapshot).filter(|table| needed(table, subject.snapshot).is_none());
+        let reason = "the statistics of their columns are missing or old; ANALYZE makes new ones";
+        unexamined(unknown.map(|table| table.name.to_string()), ("table", "tables"), reason).into_iter().collect()
     }
 }
 

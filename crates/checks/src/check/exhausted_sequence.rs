@@ -15,6 +15,7 @@ use crate::evidence::fraction_evidence;
 use crate::family::{Family, by_member, by_oid, families};
 use crate::indexes::counted_for;
 use crate::threshold::{SEQUENCE_USED_CRITICAL, SEQUENCE_USED_NOTICE, SEQUENCE_USED_WARNING, SOON_DAYS, WITHIN_REACH_DAYS};
+use crate::unexamined::unexamined;
 
 /// Sequences that near the end of their own range or of the column that they fill.
 ///
@@ -64,16 +65,9 @@ impl Check for ExhaustedSequence {
         let hidden = |sequence: &&Sequence| {
             sequence.last_value.is_none() && fed(&tables, sequence).is_some_and(|(table, _)| has_rows(table))
         };
-        let hidden: Vec<&Sequence> = subject.snapshot.catalog.sequences.iter().filter(hidden).collect();
-        let object = match hidden.as_slice() {
-            [] => return Vec::new(),
-            [sequence] => sequence.name.to_string(),
-            [sequence, others @ ..] => format!("{} and {} other sequences", sequence.name, others.len()),
-        };
-        vec![NotExamined {
-            object,
-            reason: "they gave no value, or this role may not see it (SELECT on the sequence helps)".to_owned(),
-        }]
+        let hidden = subject.snapshot.catalog.sequences.iter().filter(hidden).map(|sequence| sequence.name.to_string());
+        let reason = "they gave no value, or this role may not see it (SELECT on the sequence helps)";
+        unexamined(hidden, ("sequence", "sequences"), reason).into_iter().collect()
     }
 }
 

@@ -17,6 +17,7 @@ use crate::evidence::count_evidence;
 use crate::family::{Family, families};
 use crate::indexes::{contains, scans};
 use crate::threshold::{BLOCKED_SHARE, ENOUGH_UPDATES, HOT_SHARE_LOW, MOST_CAUSES, UPDATES_FOR_EACH_SCAN};
+use crate::unexamined::unexamined;
 use crate::uses::{Use, Uses};
 
 /// Indexes over columns that are updated far more often than anybody searches by them.
@@ -65,15 +66,9 @@ impl Check for HotBlockingIndex {
         let is_unseen = |family: &&Family<'_>| {
             suffers(family, subject.snapshot).is_some() && updates(family, &uses, subject.snapshot).is_empty()
         };
-        let unseen: Vec<String> = families.iter().filter(is_unseen).map(|family| family.root.name.to_string()).collect();
-        let reason =
-            "few of its updates are HOT, and which columns they write is not known: no update of it was recorded".to_owned();
-        let object = match unseen.as_slice() {
-            [] => return Vec::new(),
-            [table] => table.clone(),
-            [table, others @ ..] => format!("{table} and {} other tables", others.len()),
-        };
-        vec![NotExamined { object, reason }]
+        let unseen = families.iter().filter(is_unseen).map(|family| family.root.name.to_string());
+        let reason = "few of its updates are HOT, and which columns they write is not known: no update of it was recorded";
+        unexamined(unseen, ("table", "tables"), reason).into_iter().collect()
     }
 }
 

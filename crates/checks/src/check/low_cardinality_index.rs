@@ -10,7 +10,7 @@ use pgtailor_model::unit::Bytes;
 
 use super::{Check, Subject};
 use crate::evidence::size_evidence;
-use crate::indexes::{is_small, leading_column, scans, unexamined};
+use crate::indexes::{is_small, leading_column, scans, unexamined_indexes};
 use crate::threshold::{FEW_VALUES, SAME_VALUE_SHARE};
 
 /// B-trees over one column that is nearly always the same value, or nearly always null.
@@ -57,7 +57,7 @@ impl Check for LowCardinalityIndex {
     fn not_examined(&self, subject: &Subject<'_>) -> Vec<NotExamined> {
         let is_unknown = |table: &Table, column: &str| table.column(column).is_none_or(|column| column.statistics.is_none());
         let unknown = single_columns(subject.snapshot).filter(|(table, _, column)| is_unknown(table, column));
-        unexamined(unknown.map(|(_, index, _)| index), "there are no statistics of their columns").into_iter().collect()
+        unexamined_indexes(unknown.map(|(_, index, _)| index), "there are no statistics of their columns").into_iter().collect()
     }
 }
 

@@ -7,7 +7,7 @@ use pgtailor_model::snapshot::NotExamined;
 
 use super::{Check, Subject};
 use crate::evidence::size_evidence;
-use crate::indexes::{rebuild_change, sql_name, unexamined};
+use crate::indexes::{rebuild_change, sql_name, unexamined_indexes};
 
 /// Indexes that were built with another version of a collation than the server has now.
 ///
@@ -54,7 +54,7 @@ impl Check for OutdatedCollation {
         let has_entries = subject.snapshot.catalog.indexes().filter(|(table, _)| table.kind != TableKind::Partitioned);
         let unknown = has_entries.filter(|(_, index)| index.collation_outdated.is_none());
         let reason = "before version 15 the server keeps no version of the database's own collation";
-        unexamined(unknown.map(|(_, index)| index), reason).into_iter().collect()
+        unexamined_indexes(unknown.map(|(_, index)| index), reason).into_iter().collect()
     }
 }
 

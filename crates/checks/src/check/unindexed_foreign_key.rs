@@ -17,6 +17,7 @@ use crate::evidence::count_evidence;
 use crate::family::{Family, by_member, families, rows};
 use crate::serving::{Need, picks_rows, serves};
 use crate::threshold::{MOST_CAUSES, SMALL_TABLE_PAGES, WHOLE_READS};
+use crate::unexamined::unexamined;
 use crate::uses::{Use, Uses};
 
 /// Foreign keys without an index, of which the other table is really changed, or by which the table is really joined.
@@ -75,13 +76,9 @@ impl Check for UnindexedForeignKey {
         let has_no_counters =
             |key: &&ForeignKey| parents.get(&key.references).is_none_or(|parent| parent.counters(subject.snapshot).is_none());
         let large = families.iter().filter(|family| family.pages() >= SMALL_TABLE_PAGES);
-        let unknown: Vec<String> = large.flat_map(unserved).filter(has_no_counters).map(|key| printable(&key.name)).collect();
-        let object = match unknown.as_slice() {
-            [] => return Vec::new(),
-            [key] => format!("foreign key {key}"),
-            [key, others @ ..] => format!("foreign key {key} and {} others", others.len()),
-        };
-        vec![NotExamined { object, reason: "no counters of the tables that they refer to were captured".to_owned() }]
+        let unknown = large.flat_map(unserved).filter(has_no_counters).map(|key| format!("foreign key {}", printable(&key.name)));
+        let reason = "no counters of the tables that they refer to were captured";
+        unexamined(unknown, ("foreign key", "foreign keys"), reason).into_iter().collect()
     }
 }
 
