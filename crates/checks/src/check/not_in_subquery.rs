@@ -101,7 +101,7 @@ fn suspect<'a>(
         }
         _ => format!("excludes rows by NOT IN over a sub-select of {}", table.name),
     };
-    let nulls = if may_be_null { "; and one null among them makes it return nothing" } else { "" };
+    let nulls = if may_be_null { ", of which a single null makes it return nothing" } else { "" };
     let advice = match rewritten {
         Some(rewritten) => format!("neither side can be null, so this returns the same: {}", printable(rewritten)),
         None if may_be_null => {
@@ -156,7 +156,7 @@ mod tests {
     fn a_null_is_a_trap_at_any_size() {
         let findings = found(10, true, None);
         assert_eq!(findings[0].severity, Severity::Notice);
-        assert!(findings[0].problem.contains("one null among them makes it return nothing"));
+        assert!(findings[0].problem.contains("a single null makes it return nothing"));
         assert!(findings[0].advice.contains("not the same where there are some"));
     }
 }
