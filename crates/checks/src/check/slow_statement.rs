@@ -10,7 +10,7 @@ use pgtailor_model::workload::Query;
 use super::{Check, Subject};
 use crate::suspect::{Statements, Suspect, for_each_call, mean, measured, rows, size, time};
 use crate::threshold::{
-    ENOUGH_FOR_TAIL, ENOUGH_RETURNED, LITTLE_SPILLED, LONG_WAIT, MANY_ROWS, MUCH_READ, SLOW_MEAN, TAIL_DEVIATIONS,
+    BULK_ROW_TIME, ENOUGH_FOR_TAIL, ENOUGH_RETURNED, LITTLE_SPILLED, LONG_WAIT, MANY_ROWS, MUCH_READ, SLOW_MEAN, TAIL_DEVIATIONS,
     TIME_SHARE_CRITICAL,
 };
 
@@ -20,7 +20,8 @@ use crate::threshold::{
 ///
 /// Statements that take a tenth of a second on the mean; and those whose mean is short while a few executions take a second and more, which shows
 /// in a standard deviation of three means. It says what the counters show of the cause: what is read from outside the cache, what is written
-/// to temporary files, how many rows are returned, how long planning takes. Loads of many rows are left out.
+/// to temporary files, how many rows are returned, how long planning takes. Loads of many rows are left out, and so are updates and deletions of
+/// many rows of which each is quick.
 ///
 /// # Why it matters
 ///
@@ -74,13 +75,16 @@ impl Check for SlowStatement {
 
 fn suspect<'a>(query: &'a Query, statements: &Statements<'a>) -> Option<Suspect<'a>> {
     let table = statements.largest_table(query)?;
-    let is_load = query.shapes.iter().any(|shape| {
-        shape.write.as_ref().is_some_and(|write| matches!(write.kind, WriteKind::Insert | WriteKind::Copy | WriteKind::Upsert))
-    }) && query.rows_per_call().is_some_and(|rows| rows >= ENOUGH_RETURNED);
-    if is_load {
+    let mean = mean(query);
+    // What writes many rows takes its time; of updates and deletions, which have to find them, only when each row is quick.
+    let written = query.shapes.iter().find_map(|shape| shape.write.as_ref());
+    let is_bulk = written.zip(query.rows_per_call()).is_some_and(|(write, rows)| {
+        let is_load = matches!(write.kind, WriteKind::Insert | WriteKind::Copy | WriteKind::Upsert);
+        rows >= ENOUGH_RETURNED && (is_load || mean <= rows * BULK_ROW_TIME)
+    });
+    if is_bulk {
         return None;
     }
-    let mean = mean(query);
     let tail = query.spread.filter(|spread| query.calls >= ENOUGH_FOR_TAIL && spread.deviation.0 >= TAIL_DEVIATIONS * mean);
     let longest = tail.and_then(|spread| spread.longest).filter(|longest| longest.0 >= LONG_WAIT);
     let (causes, evidence) = causes(query);
@@ -178,6 +182,12 @@ mod tests {
             query.shapes[0].write = Some(pgtailor_model::shape::Write { kind: WriteKind::Insert, columns: Vec::new() });
         };
         assert_eq!(found(5_000.0, load), []);
+        let update = |query: &mut Query| {
+            query.rows = Some(Rows(query.calls * 12_000));
+            query.shapes[0].write = Some(pgtailor_model::shape::Write { kind: WriteKind::Update, columns: Vec::new() });
+        };
+        assert_eq!(found(1_100.0, update), [], "0.09 ms a row");
+        assert_eq!(found(1_300.0, update).len(), 1, "0.11 ms a row: they are hard to find, or something else is wrong");
         let snapshot = Fixture::new().table("t", 500, &["a"]).snapshot();
         let unexamined = SlowStatement.not_examined(&Subject::new(&snapshot, &Workload::default()));
         assert!(unexamined[0].reason.contains("not captured"), "{}", unexamined[0].reason);

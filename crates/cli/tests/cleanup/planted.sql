@@ -50,6 +50,7 @@ CREATE INDEX duplicate_one ON duplicate_index (lower(b), a) WHERE a > 0;
 CREATE INDEX duplicate_other ON duplicate_index (lower((b)::text), a) WHERE (a > 0);
 
 CREATE TABLE redundant_index (id int PRIMARY KEY, a int, b int);
+INSERT INTO redundant_index SELECT i, i, i FROM generate_series(1, 20000) i;
 CREATE INDEX redundant_narrow ON redundant_index (a);
 CREATE INDEX redundant_wide ON redundant_index (a, b);
 COMMENT ON INDEX redundant_narrow IS 'comes back with its comment';
