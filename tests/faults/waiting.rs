@@ -86,6 +86,8 @@ fn f04_a_long_query_elsewhere_is_waited_for() {
 fn f05_a_prepared_transaction_is_named() {
     let mut place = Place::new("f05");
     place.sql("BEGIN; UPDATE big SET a = a WHERE id = 5; PREPARE TRANSACTION 'forgotten one'");
+    // Whoever connects next is given the number of the backend that prepared it, and is what the server shows as the one in the way.
+    let _bystander = place.session();
     let mut running = place.start(&place.building(&[index_a()]));
     running.wait_until_it_says("prepared transaction 'forgotten one' of postgres");
     place.sql("COMMIT PREPARED 'forgotten one'");

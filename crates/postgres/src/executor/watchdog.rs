@@ -101,6 +101,7 @@ pub(super) async fn describe(client: &Client, blockers: &[i32]) -> Result<String
     const PREPARED: &str = "SELECT /* pgtailor */ gid, owner::text FROM pg_catalog.pg_prepared_xacts \
          WHERE database = pg_catalog.current_database() ORDER BY prepared LIMIT 1";
     let doing = while_doing("see who is in the way");
+    let mut idle = None;
     if let Some(row) = client.query_opt(WHO, &[&blockers]).await.map_err(&doing)? {
         let pid: i32 = row.try_get(0).map_err(&doing)?;
         let application: Option<String> = row.try_get(1).map_err(&doing)?;
@@ -109,14 +110,20 @@ pub(super) async fn describe(client: &Client, blockers: &[i32]) -> Result<String
         let application = application.filter(|name| !name.is_empty()).unwrap_or_else(|| "unnamed".to_owned());
         let state = state.unwrap_or_else(|| "in a state that this role may not see".to_owned());
         let age = seconds.map(|seconds| format!(" for {seconds} s")).unwrap_or_default();
-        return Ok(format!("session {pid} ({}), {state}{age}", printable(&application)));
+        let session = format!("session {pid} ({}), {state}{age}", printable(&application));
+        if state != "idle" {
+            return Ok(session);
+        }
+        // A session without a transaction is in nobody's way. A prepared transaction keeps the number of the backend that prepared it, which
+        // whoever connects next is given, too: the server shows that one, and it may be ours (F05).
+        idle = Some(session);
     }
     if let Some(row) = client.query_opt(PREPARED, &[]).await.map_err(&doing)? {
         let gid: String = row.try_get(0).map_err(&doing)?;
         let owner: String = row.try_get(1).map_err(&doing)?;
         return Ok(format!("prepared transaction '{}' of {}", printable(&gid), printable(&owner)));
     }
-    Ok("a transaction that this role cannot see".to_owned())
+    Ok(idle.unwrap_or_else(|| "a transaction that this role cannot see".to_owned()))
 }
 
 /// The index that the builder builds, once the server shows it: by its OID it is found under any name that it is given meanwhile (F38).
