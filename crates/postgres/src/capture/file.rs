@@ -159,6 +159,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use pgtailor_model::activity::DatabaseActivity;
+    use pgtailor_model::catalog::Table;
+    use pgtailor_model::name::{Oid, QualifiedName};
 
     use super::*;
 
@@ -235,13 +237,10 @@ mod tests {
 
     #[test]
     fn tables_out_of_order_are_noticed() {
-        let table = |name: &str| {
-            serde_json::json!({"oid": 1, "name": {"schema": "public", "name": name}, "kind": "table", "persistence": "permanent",
-                "owner": "o", "ours": true, "estimated_rows": null, "pages": 0, "size": null, "partition_of": null, "inherits": [],
-                "columns": [], "indexes": []})
-        };
-        let mut json = serde_json::to_value(snapshot()).expect("JSON");
-        json["catalog"]["tables"] = serde_json::json!([table("b"), table("a")]);
-        assert!(refusal(&compressed(&json.to_string())).contains("not sorted by name"));
+        let table = |name: &str| Table::new(Oid(1), QualifiedName::new("public", name));
+        let mut snapshot = snapshot();
+        snapshot.catalog.tables = vec![table("b"), table("a")];
+        let json = serde_json::to_string(&snapshot).expect("JSON");
+        assert!(refusal(&compressed(&json)).contains("not sorted by name"));
     }
 }
