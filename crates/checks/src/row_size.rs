@@ -9,16 +9,11 @@ pub(crate) const PAGE_HEADER: f64 = 24.0;
 const ROW_HEADER: f64 = 24.0;
 const LINE_POINTER: f64 = 4.0;
 
-/// A row with its line pointer, in bytes, on average.
-pub(crate) struct RowSize {
-    pub(crate) bytes: f64,
-}
-
-/// `None` when a column has no statistics.
+/// A row with its line pointer, in bytes, on average; `None` when a column has no statistics.
 ///
 /// Columns in their order, each aligned as its type wants (`heap_compute_data_size` in `heaptuple.c`); of values of varying length half
 /// of the alignment that the next fixed one may need is charged. The bitmap of nulls fits into the header's padding up to eight columns.
-pub(crate) fn row_size(table: &Table) -> Option<RowSize> {
+pub(crate) fn row_size(table: &Table) -> Option<f64> {
     let mut offset = 0.0_f64;
     let mut has_nulls = false;
     for column in &table.columns {
@@ -35,7 +30,7 @@ pub(crate) fn row_size(table: &Table) -> Option<RowSize> {
     }
     let columns = u32::try_from(table.columns.len()).unwrap_or(u32::MAX);
     let bitmap = if has_nulls && columns > 8 { aligned(f64::from(columns.div_ceil(8)) - 1.0) } else { 0.0 };
-    Some(RowSize { bytes: LINE_POINTER + ROW_HEADER + bitmap + aligned(offset) })
+    Some(LINE_POINTER + ROW_HEADER + bitmap + aligned(offset))
 }
 
 /// `MAXALIGN`, to 8 bytes.
@@ -91,7 +86,7 @@ mod tests {
             ..Column::new(number, "c", type_name)
         });
         let table = Table { columns: columns.collect(), ..Table::new(Oid(1), QualifiedName::new("public", "t")) };
-        row_size(&table).map(|size| size.bytes).expect("all columns have statistics")
+        row_size(&table).expect("all columns have statistics")
     }
 
     #[test]

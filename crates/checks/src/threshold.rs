@@ -104,6 +104,9 @@ pub(crate) const SAME_VALUE_SHARE: f64 = 0.9;
 /// At most this many different values are a kind or a state, of which one can be left out by name.
 pub(crate) const FEW_VALUES: f64 = 10.0;
 
+/// Below this given fraction of a sequence's values no end is foretold: a rate of a few days is mostly the loading of what was there before.
+pub(crate) const SEQUENCE_USED_EARLY: f64 = 0.1;
+
 /// From this given fraction of a sequence's values on it is worth knowing: as many days are left as it took so far.
 pub(crate) const SEQUENCE_USED_NOTICE: f64 = 0.5;
 
@@ -158,6 +161,7 @@ pub(crate) const ENOUGH_FOUND_ROWS: f64 = 100.0;
 
 /// An estimate this many times too low changes the choice between a nested loop and a hash join.
 pub(crate) const TIMES_UNDERESTIMATED: f64 = 10.0;
+
 /// Statements that take less than this fraction of all time, and less than [`NOTICEABLE_MEAN`] each, are never found: a hundred of them
 /// cured would go unnoticed.
 pub(crate) const NOTICEABLE_SHARE: f64 = 0.01;

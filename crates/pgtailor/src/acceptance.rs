@@ -60,7 +60,7 @@ pub fn accept(acceptance: &Acceptance, path: Option<&Path>) -> Result<PathBuf, E
     Ok(path.to_path_buf())
 }
 
-/// Acceptances that do nothing for this snapshot: those that have ended, each with a sentence.
+/// Acceptances that had ended when the snapshot was captured: what they were about is a finding again.
 pub fn ended<'a>(acceptances: &'a [Acceptance], snapshot: &Snapshot) -> Vec<&'a Acceptance> {
     acceptances.iter().filter(|acceptance| acceptance.has_ended(snapshot.captured_at)).collect()
 }

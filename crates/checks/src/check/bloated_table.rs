@@ -9,7 +9,7 @@ use pgtailor_model::unit::{Bytes, count_as_f64, f64_as_count};
 
 use super::{Check, Subject};
 use crate::evidence::size_evidence;
-use crate::row_size::{RowSize, row_size};
+use crate::row_size::{PAGE_HEADER, row_size};
 use crate::threshold::{LARGE_TABLE_PAGES, MUCH_SPACE, STALE_SHARE, TABLE_BLOAT_SHARE};
 use crate::unexamined::unexamined;
 
@@ -106,10 +106,10 @@ fn needed(table: &Table, snapshot: &Snapshot) -> Option<f64> {
     if counters.modified_since_analyze.as_f64() > STALE_SHARE * rows.max(1.0) {
         return None;
     }
-    let RowSize { bytes } = row_size(table)?;
+    let bytes = row_size(table)?;
     let fill = table.parameters.get("fillfactor").and_then(|value| value.parse::<f64>().ok()).unwrap_or(100.0) / 100.0;
     let block = f64::from(snapshot.server.block_size);
-    let rows_a_page = ((block - crate::row_size::PAGE_HEADER) * fill / bytes).floor().max(1.0);
+    let rows_a_page = ((block - PAGE_HEADER) * fill / bytes).floor().max(1.0);
     Some((rows / rows_a_page).ceil() * block)
 }
 

@@ -14,7 +14,9 @@ use super::{Check, Subject};
 use crate::evidence::fraction_evidence;
 use crate::family::{Family, by_member, by_oid, families};
 use crate::indexes::counted_for;
-use crate::threshold::{SEQUENCE_USED_CRITICAL, SEQUENCE_USED_NOTICE, SEQUENCE_USED_WARNING, SOON_DAYS, WITHIN_REACH_DAYS};
+use crate::threshold::{
+    SEQUENCE_USED_CRITICAL, SEQUENCE_USED_EARLY, SEQUENCE_USED_NOTICE, SEQUENCE_USED_WARNING, SOON_DAYS, WITHIN_REACH_DAYS,
+};
 use crate::unexamined::unexamined;
 
 /// Sequences that near the end of their own range or of the column that they fill.
@@ -85,9 +87,9 @@ impl ExhaustedSequence {
         let end = families.get(&table.oid).and_then(|family| end(&room, sequence.increment, family, snapshot));
         let days = end.map(|end| end.duration_since(snapshot.captured_at).as_hours() / 24);
         let severity = match days {
-            Some(days) if days < SOON_DAYS && used >= SEQUENCE_USED_NOTICE / 5.0 => Severity::Critical,
+            Some(days) if days < SOON_DAYS && used >= SEQUENCE_USED_EARLY => Severity::Critical,
             _ if used >= SEQUENCE_USED_CRITICAL => Severity::Critical,
-            Some(days) if days < WITHIN_REACH_DAYS && used >= SEQUENCE_USED_NOTICE / 5.0 => Severity::Warning,
+            Some(days) if days < WITHIN_REACH_DAYS && used >= SEQUENCE_USED_EARLY => Severity::Warning,
             _ if used >= SEQUENCE_USED_WARNING => Severity::Warning,
             _ if used >= SEQUENCE_USED_NOTICE => Severity::Notice,
             _ => return None,

@@ -91,7 +91,7 @@ fn family(type_name: &str) -> String {
 }
 
 /// Bytes of an integer type.
-pub(crate) fn integer_bytes(type_name: &str) -> Option<u32> {
+fn integer_bytes(type_name: &str) -> Option<u32> {
     match type_name {
         "smallint" => Some(2),
         "integer" => Some(4),
